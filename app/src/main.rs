@@ -1,0 +1,2 @@
+//! The `cleave` program.
+fn main() {}

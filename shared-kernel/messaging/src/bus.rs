@@ -1,0 +1,109 @@
+//! The bus as a port: what every adapter promises, in-process or over a broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cleave_vocabulary::Envelope;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+/// Who wants which events. One consumer name is one queue: each event reaches
+/// it once (and again where it was not acknowledged).
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// `order.read_model`: context and handler.
+    pub consumer: String,
+    /// The types of events wanted: `order.paid`.
+    pub types: Vec<String>,
+}
+
+/// Resolves once the bus has taken over for good: the publisher may forget the
+/// event. In-process that is when every subscriber has settled it.
+pub type Receipt = BoxFuture<'static, Result<(), BusError>>;
+
+/// Carries events from relays to consumers.
+#[async_trait]
+pub trait EventBus: Send + Sync + 'static {
+    /// Hands over one event. Waits while queues are full; events of one subject
+    /// that are published one after the other arrive in that order. To publish
+    /// to nobody is normal.
+    async fn publish(&self, envelope: Arc<Envelope>) -> Result<Receipt, BusError>;
+
+    /// The events for one consumer, from now on and from where it stood.
+    async fn subscribe(
+        &self,
+        subscription: Subscription,
+    ) -> Result<BoxStream<'static, Delivery>, BusError>;
+
+    /// Takes no more events and ends every stream.
+    async fn close(&self);
+
+    /// The adapter's name, for people: `in_process`.
+    fn kind(&self) -> &'static str;
+}
+
+/// One event, handed to one consumer, to be settled exactly one way. Dropped
+/// unsettled, it is delivered again.
+pub struct Delivery {
+    /// The event.
+    pub envelope: Arc<Envelope>,
+    /// 1 for the first delivery.
+    pub attempt: u32,
+    settle: Option<Box<dyn FnOnce(Settle) + Send>>,
+}
+
+/// How a delivery ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settle {
+    /// Handled (or durably parked): never again.
+    Ack,
+    /// Not now: again after this long.
+    Later(Duration),
+    /// Never: the consumer can make nothing of it and has recorded that.
+    GiveUp,
+}
+
+impl Delivery {
+    /// A delivery that reports its end to the adapter.
+    pub fn new(
+        envelope: Arc<Envelope>,
+        attempt: u32,
+        settle: impl FnOnce(Settle) + Send + 'static,
+    ) -> Self {
+        Self {
+            envelope,
+            attempt,
+            settle: Some(Box::new(settle)),
+        }
+    }
+
+    /// Ends it.
+    pub fn settle(mut self, how: Settle) {
+        if let Some(settle) = self.settle.take() {
+            settle(how);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(settle) = self.settle.take() {
+            settle(Settle::Later(Duration::ZERO));
+        }
+    }
+}
+
+/// The bus could not take or give an event.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BusError {
+    /// It was closed.
+    #[error("the bus is closed")]
+    Closed,
+    /// Its carrier failed; try again.
+    #[error("the bus failed: {0}")]
+    Failed(String),
+    /// Two consumers of one name that want different events.
+    #[error("the consumer {0} is subscribed already")]
+    Taken(String),
+}

@@ -1,0 +1,22 @@
+//! Events that are never lost once committed: at least once on the wire, once
+//! in effect, in order for each key.
+//!
+//! ```text
+//! unit of work ── outbox ──► relay ──► EventBus ──► consumer ── inbox + effect, one commit
+//! ```
+
+mod bus;
+pub mod conformance;
+mod consumer;
+mod dead_letters;
+mod in_process;
+mod inbox;
+mod outbox;
+mod relay;
+
+pub use bus::{BusError, Delivery, EventBus, Receipt, Settle, Subscription};
+pub use consumer::{Consumer, ConsumerOptions, EventHandler, HandleError, Handled, Handler};
+pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
+pub use in_process::{InProcessBus, InProcessOptions};
+pub use outbox::{OUTBOX, Outbox};
+pub use relay::{Relay, RelayOptions};

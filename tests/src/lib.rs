@@ -1,0 +1,3 @@
+//! The harness of the suites.
+
+pub mod stores;

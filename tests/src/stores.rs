@@ -1,0 +1,24 @@
+//! Throwaway stores: a real database in a temporary folder, fresh for each test.
+
+use cleave_store::{SqliteOptions, Store};
+use sea_orm_migration::MigratorTrait;
+use tempfile::TempDir;
+
+/// A store that is migrated and empty, and the folder that goes with it.
+pub struct TempStore {
+    /// The store.
+    pub store: Store,
+    /// Removed when dropped.
+    pub folder: TempDir,
+}
+
+impl TempStore {
+    /// A fresh SQLite store with the schema of `M`.
+    pub async fn open<M: MigratorTrait>() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("test.db");
+        let store = Store::open_sqlite("test", path, SqliteOptions::default()).expect("opens");
+        store.migrate::<M>().await.expect("migrates");
+        Self { store, folder }
+    }
+}
