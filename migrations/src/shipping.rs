@@ -24,7 +24,7 @@ impl MigrationName for Foundation {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Foundation {
-    async fn up(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         kernel::messaging::up(manager).await?;
         kernel::idempotency::up(manager).await
     }
