@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod clock;
+pub mod country;
 pub mod duration;
 pub mod envelope;
 pub mod errors;
@@ -15,6 +16,7 @@ pub mod money;
 
 pub use call::{CallContext, CorrelationId, TraceParent};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use country::is_country;
 pub use envelope::{Envelope, Event, EventSource};
 pub use errors::{Failure, FailureKind, KeyedOutcome, OutcomeOf, PortError, Refusal};
 pub use id::{
