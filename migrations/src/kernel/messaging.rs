@@ -1,8 +1,210 @@
-//! The tables of the messaging mechanism.
+//! The tables of the messaging mechanism: outbox and how far it is settled,
+//! inbox, and the dead letters with what waits behind them. Every order pays
+//! for the outbox and the inbox, so they carry no index that nobody asks.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+
+#[derive(DeriveIden)]
+enum Outbox {
+    Table,
+    Seq,
+    Subject,
+    Envelope,
+}
+
+#[derive(DeriveIden)]
+enum OutboxRelay {
+    Table,
+    Id,
+    Settled,
+}
+
+#[derive(DeriveIden)]
+enum Inbox {
+    Table,
+    EventId,
+    Handler,
+    HandledAt,
+}
+
+#[derive(DeriveIden)]
+enum DeadLetters {
+    Table,
+    Handler,
+    Subject,
+    EventId,
+    EventType,
+    Envelope,
+    Error,
+    Attempts,
+    Waiting,
+    FailedAt,
+    RedriveRequestedAt,
+}
+
+#[derive(DeriveIden)]
+enum ParkedEvents {
+    Table,
+    Seq,
+    Handler,
+    Subject,
+    EventId,
+    Envelope,
+}
 
 /// Makes them.
-pub(crate) async fn up(_manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    Ok(())
+pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    outbox(manager).await?;
+    outbox_relay(manager).await?;
+    inbox(manager).await?;
+    dead_letters(manager).await?;
+    parked_events(manager).await
+}
+
+/// A number that rises with each row. On SQLite the plain row id does that as
+/// long as the highest rows stay; its AUTOINCREMENT would cost a second table
+/// for each insert.
+fn rising(column: impl IntoIden, backend: DbBackend) -> ColumnDef {
+    let mut definition = ColumnDef::new(column);
+    definition.big_integer().not_null().primary_key();
+    if backend != DbBackend::Sqlite {
+        definition.auto_increment();
+    }
+    definition
+}
+
+async fn outbox(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table(Outbox::Table)
+        .col(rising(Outbox::Seq, manager.get_database_backend()))
+        .col(ColumnDef::new(Outbox::Subject).string().not_null())
+        .col(ColumnDef::new(Outbox::Envelope).text().not_null())
+        .to_owned();
+    manager.create_table(table).await?;
+    let index = Index::create()
+        .name("outbox_subject")
+        .table(Outbox::Table)
+        .col(Outbox::Subject)
+        .to_owned();
+    manager.create_index(index).await
+}
+
+/// One row, there from the start, so that moving the watermark is one statement.
+async fn outbox_relay(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table(OutboxRelay::Table)
+        .col(
+            ColumnDef::new(OutboxRelay::Id)
+                .big_integer()
+                .not_null()
+                .primary_key(),
+        )
+        .col(
+            ColumnDef::new(OutboxRelay::Settled)
+                .big_integer()
+                .not_null(),
+        )
+        .to_owned();
+    manager.create_table(table).await?;
+    let row = Query::insert()
+        .into_table(OutboxRelay::Table)
+        .columns([OutboxRelay::Id, OutboxRelay::Settled])
+        .values_panic([1_i64.into(), 0_i64.into()])
+        .to_owned();
+    manager.exec_stmt(row).await
+}
+
+/// Keyed by event first: ids of events rise with time, so rows are added at the
+/// end, and age is a range of the key.
+async fn inbox(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut table = Table::create()
+        .table(Inbox::Table)
+        .col(ColumnDef::new(Inbox::EventId).uuid().not_null())
+        .col(ColumnDef::new(Inbox::Handler).string().not_null())
+        .col(ColumnDef::new(Inbox::HandledAt).big_integer().not_null())
+        .primary_key(
+            Index::create()
+                .name("inbox_key")
+                .col(Inbox::EventId)
+                .col(Inbox::Handler),
+        )
+        .to_owned();
+    if manager.get_database_backend() == DbBackend::Sqlite {
+        table.extra("WITHOUT ROWID");
+    }
+    manager.create_table(table).await
+}
+
+/// One row for each parked key of a handler: the event at its head.
+async fn dead_letters(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table(DeadLetters::Table)
+        .col(ColumnDef::new(DeadLetters::Handler).string().not_null())
+        .col(ColumnDef::new(DeadLetters::Subject).string().not_null())
+        .col(ColumnDef::new(DeadLetters::EventId).uuid().not_null())
+        .col(ColumnDef::new(DeadLetters::EventType).string().not_null())
+        .col(ColumnDef::new(DeadLetters::Envelope).text().not_null())
+        .col(ColumnDef::new(DeadLetters::Error).text().not_null())
+        .col(
+            ColumnDef::new(DeadLetters::Attempts)
+                .big_integer()
+                .not_null(),
+        )
+        .col(
+            ColumnDef::new(DeadLetters::Waiting)
+                .big_integer()
+                .not_null(),
+        )
+        .col(
+            ColumnDef::new(DeadLetters::FailedAt)
+                .big_integer()
+                .not_null(),
+        )
+        .col(
+            ColumnDef::new(DeadLetters::RedriveRequestedAt)
+                .big_integer()
+                .null(),
+        )
+        .primary_key(
+            Index::create()
+                .name("dead_letters_key")
+                .col(DeadLetters::Handler)
+                .col(DeadLetters::Subject),
+        )
+        .to_owned();
+    manager.create_table(table).await?;
+    let newest = Index::create()
+        .name("dead_letters_event")
+        .table(DeadLetters::Table)
+        .col(DeadLetters::EventId)
+        .col(DeadLetters::Handler)
+        .unique()
+        .to_owned();
+    manager.create_index(newest).await?;
+    let requested = Index::create()
+        .name("dead_letters_redrive_requested")
+        .table(DeadLetters::Table)
+        .col(DeadLetters::RedriveRequestedAt)
+        .to_owned();
+    manager.create_index(requested).await
+}
+
+async fn parked_events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table(ParkedEvents::Table)
+        .col(rising(ParkedEvents::Seq, manager.get_database_backend()))
+        .col(ColumnDef::new(ParkedEvents::Handler).string().not_null())
+        .col(ColumnDef::new(ParkedEvents::Subject).string().not_null())
+        .col(ColumnDef::new(ParkedEvents::EventId).uuid().not_null())
+        .col(ColumnDef::new(ParkedEvents::Envelope).text().not_null())
+        .to_owned();
+    manager.create_table(table).await?;
+    let index = Index::create()
+        .name("parked_events_key")
+        .table(ParkedEvents::Table)
+        .col(ParkedEvents::Handler)
+        .col(ParkedEvents::Subject)
+        .to_owned();
+    manager.create_index(index).await
 }

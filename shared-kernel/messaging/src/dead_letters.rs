@@ -30,6 +30,11 @@ pub struct DeadLetter {
     pub at: Timestamp,
 }
 
+/// Nothing can handle the letter again: its handler is no part of the program any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the handler {0} exists no more; discard what waits for it")]
+pub struct HandlerGone(pub String);
+
 /// The dead letters of one context.
 #[derive(Clone)]
 pub struct DeadLetters {
@@ -50,7 +55,7 @@ impl DeadLetters {
     }
 
     /// Handles it again, and after it what waits behind it, in order. False where there is no such letter.
-    pub async fn redrive(&self, _id: &str) -> Unit<bool> {
+    pub async fn redrive(&self, _id: &str) -> Unit<bool, HandlerGone> {
         todo!()
     }
 

@@ -13,10 +13,12 @@ mod in_process;
 mod inbox;
 mod outbox;
 mod relay;
+mod sql;
 
 pub use bus::{BusError, Delivery, EventBus, Receipt, Settle, Subscription};
 pub use consumer::{Consumer, ConsumerOptions, EventHandler, HandleError, Handled, Handler};
-pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
+pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters, HandlerGone};
 pub use in_process::{InProcessBus, InProcessOptions};
+pub use inbox::Inbox;
 pub use outbox::{OUTBOX, Outbox};
 pub use relay::{Relay, RelayOptions};

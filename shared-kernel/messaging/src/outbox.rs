@@ -1,9 +1,17 @@
 //! The outbox: the event is written in the transaction that made it true.
 //! Nothing is ever deleted from it, so it is the context's event history too.
+//!
+//! Rows are numbered by the store's single writer, so that the numbers rise in
+//! the order of the commits and a reader that has seen number n will never find
+//! a smaller one it has not seen. A store with concurrent writers numbers rows
+//! before they commit; over such a store these queries must claim rows by their
+//! state, and here is the place.
 
 use cleave_store::{Signal, Tx, Unit};
 use cleave_vocabulary::Envelope;
-use sea_orm::DbErr;
+use sea_orm::{DbErr, QueryResult, Value};
+
+use crate::sql::{self, execute, query, query_one, signed};
 
 /// Raised by a commit that wrote to the outbox.
 pub const OUTBOX: Signal = "outbox";
@@ -13,18 +21,80 @@ pub struct Outbox;
 
 impl Outbox {
     /// Writes events in the unit's transaction; they go out after its commit, in this order.
-    pub async fn append(_tx: &Tx, _events: &[Envelope]) -> Result<(), DbErr> {
-        todo!()
+    pub async fn append(tx: &Tx, events: &[Envelope]) -> Result<(), DbErr> {
+        const HEAD: &str = "INSERT INTO outbox (subject, envelope) VALUES ";
+        for rows in events.chunks(sql::ROWS) {
+            let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 2);
+            for event in rows {
+                values.push(event.subject.as_str().into());
+                values.push(sql::to_text(event)?.into());
+            }
+            execute(tx, sql::values_list(HEAD, 2, rows.len(), ""), values).await?;
+        }
+        if !events.is_empty() {
+            tx.signal(OUTBOX);
+        }
+        Ok(())
     }
 
     /// The history: up to `limit` events behind `after`, in commit order, each
     /// with its sequence number.
-    pub async fn history(_tx: &Tx, _after: i64, _limit: u64) -> Unit<Vec<(i64, Envelope)>> {
-        todo!()
+    pub async fn history(tx: &Tx, after: i64, limit: u64) -> Unit<Vec<(i64, Envelope)>> {
+        let rows = Self::rows(tx, after, limit).await?;
+        Ok(parse(rows)?)
     }
 
     /// The events about one aggregate, in commit order, with their sequence numbers.
-    pub async fn of_subject(_tx: &Tx, _subject: &str, _after: i64) -> Unit<Vec<(i64, Envelope)>> {
-        todo!()
+    pub async fn of_subject(tx: &Tx, subject: &str, after: i64) -> Unit<Vec<(i64, Envelope)>> {
+        const OF_SUBJECT: &str =
+            "SELECT seq, envelope FROM outbox WHERE subject = $1 AND seq > $2 ORDER BY seq";
+        let rows = query(tx, OF_SUBJECT, vec![subject.into(), after.into()]).await?;
+        let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        Ok(parse(rows)?)
     }
+
+    /// The watermark: every event up to this number is settled, which over the
+    /// in-process bus means that each of its handlers has handled or parked it.
+    /// Behind the truth by as much as the relay has not written down yet.
+    pub async fn settled(tx: &Tx) -> Unit<i64> {
+        const SETTLED: &str = "SELECT settled FROM outbox_relay WHERE id = 1";
+        let row = query_one(tx, SETTLED, vec![]).await?;
+        Ok(row.map_or(Ok(0), |row| row.try_get("", "settled"))?)
+    }
+
+    /// How many events lie above the watermark.
+    pub async fn unsettled(tx: &Tx) -> Unit<u64> {
+        const UNSETTLED: &str = "SELECT COUNT(*) AS events FROM outbox \
+             WHERE seq > (SELECT settled FROM outbox_relay WHERE id = 1)";
+        let row = query_one(tx, UNSETTLED, vec![]).await?;
+        let events: i64 = row.map_or(Ok(0), |row| row.try_get("", "events"))?;
+        Ok(events.unsigned_abs())
+    }
+
+    /// Up to `limit` rows behind `after`, envelopes still as text.
+    pub(crate) async fn rows(tx: &Tx, after: i64, limit: u64) -> Result<Vec<Row>, DbErr> {
+        const ROWS: &str = "SELECT seq, envelope FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let rows = query(tx, ROWS, vec![after.into(), signed(limit).into()]).await?;
+        rows.iter().map(row).collect()
+    }
+
+    /// Moves the watermark up.
+    pub(crate) async fn settle(tx: &Tx, up_to: i64) -> Result<(), DbErr> {
+        const SETTLE: &str = "UPDATE outbox_relay SET settled = $1 WHERE id = 1 AND settled < $2";
+        execute(tx, SETTLE, vec![up_to.into(), up_to.into()]).await?;
+        Ok(())
+    }
+}
+
+/// A sequence number, and the envelope as it was written.
+pub(crate) type Row = (i64, String);
+
+fn row(result: &QueryResult) -> Result<Row, DbErr> {
+    Ok((result.try_get("", "seq")?, result.try_get("", "envelope")?))
+}
+
+fn parse(rows: Vec<Row>) -> Result<Vec<(i64, Envelope)>, DbErr> {
+    rows.iter()
+        .map(|(seq, text)| Ok((*seq, sql::from_text(text)?)))
+        .collect()
 }

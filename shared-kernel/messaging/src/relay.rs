@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_store::Store;
+use cleave_vocabulary::Clock;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -40,15 +41,23 @@ pub struct Relay {
     #[allow(dead_code)]
     bus: Arc<dyn EventBus>,
     #[allow(dead_code)]
+    clock: Arc<dyn Clock>,
+    #[allow(dead_code)]
     options: RelayOptions,
 }
 
 impl Relay {
     /// A relay from `store`'s outbox to `bus`.
-    pub fn new(store: Store, bus: Arc<dyn EventBus>, options: RelayOptions) -> Self {
+    pub fn new(
+        store: Store,
+        bus: Arc<dyn EventBus>,
+        clock: Arc<dyn Clock>,
+        options: RelayOptions,
+    ) -> Self {
         Self {
             store,
             bus,
+            clock,
             options,
         }
     }
