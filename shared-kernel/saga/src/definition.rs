@@ -88,7 +88,17 @@ pub struct StepCall {
     /// In `on_done`: the saga was cancelled while the step acted, and will be
     /// compensated next.
     pub cancelled: bool,
+    /// Why it is being compensated, where someone asked for that: the reason
+    /// given to `cancel`, or [`COMPENSATED_BY_HAND`].
+    pub reason: Option<String>,
 }
+
+/// The reason of a saga that a person had compensated.
+pub const COMPENSATED_BY_HAND: &str = "compensated_by_hand";
+
+/// The code of the refusal given to `on_refused` when a step has failed for the
+/// last time.
+pub const EXHAUSTED: &str = "exhausted";
 
 /// What an action came to.
 #[derive(Debug, Clone)]
@@ -185,4 +195,16 @@ pub trait Step<D: Send + Sync + 'static>: Send + Sync + 'static {
 
     /// What it means here that it is undone.
     async fn on_undone(&self, tx: &Tx, call: &StepCall, data: &mut D) -> Result<(), DbErr>;
+
+    /// What it means here that its compensation has failed for the last time, and
+    /// a person is needed.
+    async fn on_stuck(
+        &self,
+        _tx: &Tx,
+        _call: &StepCall,
+        _data: &mut D,
+        _error: &str,
+    ) -> Result<(), DbErr> {
+        Ok(())
+    }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_store::{Store, Tx, Unit};
-use cleave_vocabulary::{CallContext, Clock, IdSource, SagaId};
+use cleave_vocabulary::{CallContext, Clock, IdSource, SagaId, Timestamp};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Definition, LogEntry, SagaStatus, SagaView};
+use crate::{Definition, DefinitionError, LogEntry, SagaStatus, SagaView};
 
 /// The settings of `saga`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct EngineOptions {
     pub poll: Duration,
     /// Attempts at a compensation before the saga is stuck.
     pub compensation_attempts: u32,
+    /// How long a stop waits for the actions in flight.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub drain: Duration,
 }
 
 impl Default for EngineOptions {
@@ -34,6 +37,7 @@ impl Default for EngineOptions {
             lease: Duration::from_secs(30),
             poll: Duration::from_millis(250),
             compensation_attempts: 8,
+            drain: Duration::from_secs(5),
         }
     }
 }
@@ -112,8 +116,8 @@ impl Engine {
         }
     }
 
-    /// Registers a definition; two of one kind and version are a defect.
-    pub fn register<D: Definition>(&self, _definition: D) {
+    /// Registers a definition, once its steps and the settings are found to make sense together.
+    pub fn register<D: Definition>(&self, _definition: D) -> Result<(), DefinitionError> {
         todo!()
     }
 
@@ -151,6 +155,16 @@ impl Engine {
 
     /// The log of the saga about `subject`, behind `after`, in order.
     pub async fn log_of(_tx: &Tx, _subject: &str, _after: i64) -> Result<Vec<LogEntry>, DbErr> {
+        todo!()
+    }
+
+    /// Returns once the saga about `subject` has ended or is stuck, or at
+    /// `deadline`, with its status at that time; `None` where there is none.
+    pub async fn wait_settled(
+        &self,
+        _subject: &str,
+        _deadline: Timestamp,
+    ) -> Unit<Option<SagaStatus>> {
         todo!()
     }
 

@@ -4,10 +4,13 @@
 
 mod definition;
 mod engine;
+mod plan;
 mod record;
 
 pub use definition::{
-    Action, Definition, Exhausted, Resolution, Step, StepCall, StepKind, StepPolicy, Undo,
+    Action, COMPENSATED_BY_HAND, Definition, EXHAUSTED, Exhausted, Resolution, Step, StepCall,
+    StepKind, StepPolicy, Undo,
 };
 pub use engine::{Begin, Engine, EngineOptions, EngineParts, NoSuchSaga, SagaFilter, Takeup};
+pub use plan::DefinitionError;
 pub use record::{LogEntry, PhaseView, SagaStatus, SagaView, StepView};
