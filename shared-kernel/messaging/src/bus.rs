@@ -19,7 +19,9 @@ pub struct Subscription {
 }
 
 /// Resolves once the bus has taken over for good: the publisher may forget the
-/// event. In-process that is when every subscriber has settled it.
+/// event. In-process that is when every subscriber has settled it. Where it
+/// fails, this event and those published after it may not have arrived: publish
+/// again from here on.
 pub type Receipt = BoxFuture<'static, Result<(), BusError>>;
 
 /// Carries events from relays to consumers.
@@ -31,6 +33,12 @@ pub trait EventBus: Send + Sync + 'static {
     async fn publish(&self, envelope: Arc<Envelope>) -> Result<Receipt, BusError>;
 
     /// The events for one consumer, from now on and from where it stood.
+    ///
+    /// An event is handed over only when the one before it of its subject has
+    /// been settled for good: whoever works on several deliveries at once works
+    /// on different subjects, and one that comes back later is not overtaken.
+    /// The deliveries that a consumer has not settled are bounded; past the bound
+    /// it is handed no more.
     async fn subscribe(
         &self,
         subscription: Subscription,

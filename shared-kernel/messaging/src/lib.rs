@@ -11,7 +11,9 @@ mod consumer;
 mod dead_letters;
 mod in_process;
 mod inbox;
+mod keyed_queue;
 mod outbox;
+mod receipts;
 mod relay;
 mod sql;
 
@@ -20,5 +22,6 @@ pub use consumer::{Consumer, ConsumerOptions, EventHandler, HandleError, Handled
 pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters, HandlerGone};
 pub use in_process::{InProcessBus, InProcessOptions};
 pub use inbox::Inbox;
+pub use keyed_queue::{KeyedQueue, Queued, Taken};
 pub use outbox::{OUTBOX, Outbox};
 pub use relay::{Relay, RelayOptions};
