@@ -122,3 +122,13 @@ pub enum OpenError {
         reason: String,
     },
 }
+
+/// Whether a statement broke a unique constraint. sea-orm's own `sql_err`
+/// knows only the drivers of sqlx.
+pub fn is_unique_violation(error: &DbErr) -> bool {
+    let text = error.to_string();
+    text.contains(UNIQUE_VIOLATION) || text.contains("duplicate key value")
+}
+
+/// What SQLite says of a broken unique constraint.
+const UNIQUE_VIOLATION: &str = "UNIQUE constraint failed";

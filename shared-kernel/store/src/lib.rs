@@ -4,13 +4,21 @@
 //! against sea-orm's `ConnectionTrait`, and commits whole or not at all,
 //! whoever goes on waiting for it. Nothing above this crate knows which
 //! database carries it.
+//!
+//! On SQLite one thread owns the writing connection. It takes what is queued,
+//! opens one transaction, runs each unit under a savepoint of its own, commits
+//! once, and tells each caller its own outcome: many units share one wait for
+//! the disk, and one that fails takes no other with it.
 
 mod error;
+mod options;
+mod sqlite;
 mod store;
 mod tx;
 
-pub use error::{OpenError, StoreError, UnitError};
-pub use store::{ReadStats, SqliteOptions, Store, StoreHealth, WriteStats};
+pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
+pub use options::SqliteOptions;
+pub use store::{ReadStats, Store, StoreHealth, WriteStats};
 pub use tx::{Signal, Tx};
 
 /// What a unit of work returns: its value, its own refusal, or a failure of the store.

@@ -1,48 +1,18 @@
-//! The store of one context.
+//! The store of one context, as everybody above sees it.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use sea_orm_migration::MigratorTrait;
-use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use serde::Serialize;
+use tokio::sync::{Notify, oneshot};
 
-use crate::{OpenError, Signal, StoreError, Tx, Unit};
-
-/// How a SQLite store is run; the settings of `database.sqlite`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SqliteOptions {
-    /// Units of work that may wait for the writer; one more is refused as busy.
-    pub write_queue: usize,
-    /// Units that share a commit, at the most.
-    pub group_limit: usize,
-    /// Connections that read beside the writer.
-    pub readers: usize,
-    /// Queries that may wait for a reader.
-    pub read_queue: usize,
-    /// Wait for the disk at each commit (`synchronous = FULL`), so that what was
-    /// acknowledged survives a power cut. Off: it survives a crash of the program alone.
-    pub durable: bool,
-    /// Pages that the file may grow to; 0 for no limit but the disk.
-    pub max_pages: u32,
-    /// Page cache of each connection, KiB.
-    pub cache_kib: u32,
-}
-
-impl Default for SqliteOptions {
-    fn default() -> Self {
-        Self {
-            write_queue: 4096,
-            group_limit: 256,
-            readers: 1,
-            read_queue: 1024,
-            durable: true,
-            max_pages: 0,
-            cache_kib: 4096,
-        }
-    }
-}
+use crate::sqlite::{self, Command, Job, Opened, Readers, Writer, WriterShared};
+use crate::{OpenError, Signal, SqliteOptions, StoreError, Tx, Unit};
 
 /// What the writer did since it started: the cost of work, countable.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,31 +44,90 @@ pub enum StoreHealth {
     Failing(String),
 }
 
-/// The database of one context. Cheap to clone; closed by [`Store::close`].
+/// The database of one context. Cheap to clone; closed by [`Store::close`], or
+/// when the last clone is dropped.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<()>, // the implementer decides
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    commands: Sender<Command>,
+    queries: Sender<Box<dyn Job>>,
+    writer: Arc<WriterShared>,
+    readers: Arc<Readers>,
+    /// Keeps other processes away from the file.
+    _lock: File,
 }
 
 impl Store {
     /// Opens (or makes) the SQLite file at `path`, alone: a second process is
     /// refused with [`OpenError::InUse`]. `name` stands in messages and metrics.
     pub fn open_sqlite(
-        _name: &str,
-        _path: PathBuf,
-        _options: SqliteOptions,
+        name: &str,
+        path: impl AsRef<Path>,
+        options: SqliteOptions,
     ) -> Result<Self, OpenError> {
-        todo!()
+        let path = path.as_ref();
+        let opened = sqlite::open(path, &options)?;
+        Self::start(name, opened, &options).map_err(|error| OpenError::Unusable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    fn start(name: &str, opened: Opened, options: &SqliteOptions) -> std::io::Result<Self> {
+        let (commands, to_do) = bounded(options.write_queue);
+        let (queries, to_answer) = bounded(options.read_queue);
+        let (shared, readers) = (Arc::<WriterShared>::default(), Arc::<Readers>::default());
+        let writer = Writer {
+            name: name.to_owned(),
+            connection: opened.writer,
+            commands: to_do,
+            group_limit: options.group_limit,
+            shared: shared.clone(),
+        };
+        thread::Builder::new()
+            .name(format!("{name}-writer"))
+            .spawn(move || writer.run())?;
+        for connection in opened.readers {
+            let (readers, queries, store) = (readers.clone(), to_answer.clone(), name.to_owned());
+            thread::Builder::new()
+                .name(format!("{name}-reader"))
+                .spawn(move || readers.run(&store, &connection, &queries))?;
+        }
+        let name = name.to_owned();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                name,
+                commands,
+                queries,
+                writer: shared,
+                readers,
+                _lock: opened.lock,
+            }),
+        })
     }
 
     /// Brings the schema up to what `M` knows; refuses a database that knows more.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {
-        todo!()
+        let (reply, outcome) = oneshot::channel();
+        let name = self.inner.name.clone();
+        let action = Command::Alone(Box::new(move |connection| {
+            drop(reply.send(sqlite::migrate::<M>(&name, connection)));
+        }));
+        let gone = || OpenError::Migration {
+            database: self.inner.name.clone(),
+            reason: "the store is closed".into(),
+        };
+        self.inner.commands.send(action).map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
     }
 
     /// The name given when it was opened.
     pub fn name(&self) -> &str {
-        todo!()
+        &self.inner.name
     }
 
     /// Runs a unit of work and commits it, together with others that wait. It
@@ -111,8 +140,10 @@ impl Store {
         T: Send + 'static,
         R: Send + 'static,
     {
-        let _ = unit;
-        todo!()
+        let (job, outcome) = sqlite::job(unit);
+        let queued = self.inner.commands.try_send(Command::Unit(job));
+        self.taken(queued, self.inner.commands.len())?;
+        outcome.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
 
     /// Runs a query beside the writer, over one snapshot of what is committed.
@@ -122,34 +153,98 @@ impl Store {
         T: Send + 'static,
         R: Send + 'static,
     {
-        let _ = query;
-        todo!()
+        let (job, outcome) = sqlite::job(query);
+        let queued = self.inner.queries.try_send(job);
+        self.taken(queued, self.inner.queries.len())?;
+        outcome.await.unwrap_or_else(|_| Err(self.closed().into()))
+    }
+
+    fn taken<C>(
+        &self,
+        queued: Result<(), TrySendError<C>>,
+        waiting: usize,
+    ) -> Result<(), StoreError> {
+        match queued {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(StoreError::Busy {
+                store: self.inner.name.clone(),
+                queued: waiting,
+            }),
+            Err(TrySendError::Disconnected(_)) => Err(self.closed()),
+        }
+    }
+
+    fn closed(&self) -> StoreError {
+        StoreError::Closed {
+            store: self.inner.name.clone(),
+        }
     }
 
     /// Notified after each commit with a unit that raised `signal`. Notifications
     /// melt together; look for work before the first wait.
-    pub fn on(&self, _signal: Signal) -> Arc<Notify> {
-        todo!()
+    pub fn on(&self, signal: Signal) -> Arc<Notify> {
+        let listener = Arc::new(Notify::new());
+        let mut listeners = self.inner.writer.listeners.lock();
+        listeners
+            .entry(signal)
+            .or_default()
+            .push(Arc::downgrade(&listener));
+        listener
     }
 
     /// The writer's counts.
     pub fn write_stats(&self) -> WriteStats {
-        todo!()
+        let shared = &self.inner.writer;
+        WriteStats {
+            units: count(&shared.units),
+            commits: count(&shared.commits),
+            statements: count(&shared.statements),
+        }
     }
 
     /// The readers' counts.
     pub fn read_stats(&self) -> ReadStats {
-        todo!()
+        let shared = &self.inner.readers;
+        ReadStats {
+            reads: count(&shared.reads),
+            statements: count(&shared.statements),
+        }
+    }
+
+    /// Units of work that wait for the writer at this moment.
+    pub fn waiting(&self) -> usize {
+        self.inner.commands.len()
     }
 
     /// Whether it takes work.
     pub fn health(&self) -> StoreHealth {
-        todo!()
+        self.inner
+            .writer
+            .trouble
+            .lock()
+            .clone()
+            .map_or(StoreHealth::Ready, StoreHealth::Failing)
     }
 
-    /// Finishes what is queued, checkpoints and closes. Later calls get `Closed`.
-    pub async fn close(&self) -> Result<(), StoreError> {
-        let _ = &self.inner;
-        todo!()
+    /// Finishes what is queued, copies the log into the file and closes. Later
+    /// calls get [`StoreError::Closed`]; closing again is harmless.
+    pub async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        let mut command = Command::Close(closed);
+        loop {
+            match self.inner.commands.try_send(command) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) => {
+                    command = back;
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        drop(done.await);
     }
+}
+
+fn count(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }

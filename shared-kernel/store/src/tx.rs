@@ -1,32 +1,75 @@
 //! The connection inside a unit of work, as sea-orm sees it.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
+use crate::sqlite::SharedConnection;
 use crate::{StoreError, Unit};
 
 /// Something that whoever is interested wants to hear of after a commit:
 /// "the outbox has rows", "a saga may go on". Signals of one name melt together.
 pub type Signal = &'static str;
 
+/// What a unit asks to happen once it has committed.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) actions: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Effects {
+    /// Forgets what was asked since there were so many of each.
+    fn truncate(&mut self, (signals, actions): (usize, usize)) {
+        self.signals.truncate(signals);
+        self.actions.truncate(actions);
+    }
+}
+
 /// The connection of one unit of work (or of one read).
+///
+/// Rows come with their columns by name; a column's place in the row is not
+/// kept, so read with `try_get("", "name")`.
 pub struct Tx {
-    // the implementer decides
+    connection: SharedConnection,
+    effects: Mutex<Effects>,
+    statements: Arc<AtomicU64>,
+    /// The database said that there is no room, whatever the unit made of it.
+    full: AtomicBool,
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tx")
+    }
 }
 
 impl Tx {
+    pub(crate) fn new(connection: SharedConnection, statements: Arc<AtomicU64>) -> Self {
+        Self {
+            connection,
+            effects: Mutex::default(),
+            statements,
+            full: AtomicBool::new(false),
+        }
+    }
+
     /// Raises a signal once this unit has committed; lost with it if it does not.
     pub fn signal(&self, signal: Signal) {
-        todo!("{signal}")
+        let signals = &mut self.effects.lock().signals;
+        if !signals.contains(&signal) {
+            signals.push(signal);
+        }
     }
 
     /// Runs `then` after this unit has committed, on the store's thread: it must
     /// be short and must not block. Dropped if the unit does not commit.
     pub fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
-        drop(Box::new(then));
-        todo!()
+        self.effects.lock().actions.push(Box::new(then));
     }
 
     /// Runs `part` under a savepoint of its own: where it refuses or fails, its
@@ -35,29 +78,73 @@ impl Tx {
         &self,
         part: impl AsyncFnOnce(&Tx) -> Unit<T, R>,
     ) -> Result<Unit<T, R>, StoreError> {
-        Ok(part(self).await)
+        let asked = {
+            let effects = self.effects.lock();
+            (effects.signals.len(), effects.actions.len())
+        };
+        self.connection.savepoint()?;
+        let outcome = part(self).await;
+        if outcome.is_err() {
+            self.effects.lock().truncate(asked);
+        }
+        self.connection.end_savepoint(outcome.is_ok())?;
+        Ok(outcome)
     }
+
+    pub(crate) fn take_effects(&self) -> Effects {
+        std::mem::take(&mut *self.effects.lock())
+    }
+
+    pub(crate) fn was_full(&self) -> bool {
+        self.full.swap(false, Ordering::Relaxed)
+    }
+
+    fn counted<T>(
+        &self,
+        result: Result<T, rusqlite::Error>,
+        of: fn(String) -> DbErr,
+    ) -> Result<T, DbErr> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        result.map_err(|error| {
+            if crate::sqlite::is_full(&error) {
+                self.full.store(true, Ordering::Relaxed);
+            }
+            of(error.to_string())
+        })
+    }
+}
+
+fn exec_error(text: String) -> DbErr {
+    DbErr::Exec(sea_orm::RuntimeErr::Internal(text))
+}
+
+fn query_error(text: String) -> DbErr {
+    DbErr::Query(sea_orm::RuntimeErr::Internal(text))
 }
 
 #[async_trait]
 impl ConnectionTrait for Tx {
     fn get_database_backend(&self) -> DbBackend {
-        todo!()
+        DbBackend::Sqlite
     }
-    async fn execute_raw(&self, _stmt: Statement) -> Result<ExecResult, DbErr> {
-        todo!()
+
+    async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
+        self.counted(self.connection.execute(&stmt), exec_error)
+            .map(Into::into)
     }
-    async fn execute_unprepared(&self, _sql: &str) -> Result<ExecResult, DbErr> {
-        todo!()
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.counted(self.connection.execute_batch(sql), exec_error)
+            .map(Into::into)
     }
-    async fn query_one_raw(&self, _stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        todo!()
+
+    async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let row = self.counted(self.connection.query(&stmt, 1), query_error)?;
+        Ok(row.into_iter().next().map(Into::into))
     }
-    async fn query_all_raw(&self, _stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        todo!()
+
+    async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let rows = self.counted(self.connection.query(&stmt, usize::MAX), query_error)?;
+        Ok(rows.into_iter().map(Into::into).collect())
     }
 }
-
-/// Placeholder so that the skeleton type-checks.
-#[allow(dead_code)]
-fn _shared(_: Arc<Tx>) {}

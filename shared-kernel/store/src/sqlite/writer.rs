@@ -1,0 +1,150 @@
+//! The thread that owns the writing connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::Receiver;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use super::{Job, SharedConnection, group};
+use crate::tx::Effects;
+use crate::{Signal, Tx};
+
+/// What the writer is asked to do.
+pub(crate) enum Command {
+    /// Run a unit, with others.
+    Unit(Box<dyn Job>),
+    /// Do something alone, between groups.
+    Alone(Box<dyn FnOnce(&SharedConnection) + Send>),
+    /// Finish what is queued, and close.
+    Close(oneshot::Sender<()>),
+}
+
+/// Who wants to hear of which signal.
+pub(crate) type Listeners = Mutex<HashMap<Signal, Vec<Weak<Notify>>>>;
+
+/// What the writer shares with the store's handles.
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub(crate) units: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) statements: Arc<AtomicU64>,
+    pub(crate) listeners: Listeners,
+    pub(crate) trouble: Mutex<Option<String>>,
+}
+
+/// The writer, before it runs.
+pub(crate) struct Writer {
+    pub(crate) name: String,
+    pub(crate) connection: SharedConnection,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) group_limit: usize,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Writer {
+    /// Runs until it is told to close, or nobody holds the store any more.
+    pub(crate) fn run(self) {
+        let tx = Tx::new(self.connection.clone(), self.shared.statements.clone());
+        let mut next = None;
+        while let Some(command) = next.take().or_else(|| self.commands.recv().ok()) {
+            match command {
+                Command::Unit(job) => {
+                    let (group, behind) = self.collect(job);
+                    next = behind;
+                    self.commit(&tx, group);
+                }
+                Command::Alone(action) => action(&self.connection),
+                Command::Close(closed) => return self.close(&tx, closed),
+            }
+        }
+        self.checkpoint();
+    }
+
+    /// The units that wait behind the first, and the command that ended their row.
+    fn collect(&self, first: Box<dyn Job>) -> (Vec<Box<dyn Job>>, Option<Command>) {
+        let mut group = vec![first];
+        while group.len() < self.group_limit {
+            match self.commands.try_recv() {
+                Ok(Command::Unit(job)) => group.push(job),
+                Ok(other) => return (group, Some(other)),
+                Err(_) => break,
+            }
+        }
+        (group, None)
+    }
+
+    fn commit(&self, tx: &Tx, group: Vec<Box<dyn Job>>) {
+        let done = group::run(&self.connection, tx, &self.name, group);
+        self.shared.units.fetch_add(done.units, Ordering::Relaxed);
+        self.shared
+            .commits
+            .fetch_add(done.commits, Ordering::Relaxed);
+        self.report(done.trouble);
+        self.announce(done.effects);
+        for (job, failure) in done.answers {
+            job.answer(failure);
+        }
+    }
+
+    fn report(&self, trouble: Option<String>) {
+        let mut known = self.shared.trouble.lock();
+        match (&trouble, &*known) {
+            (Some(error), None) => tracing::error!(store = self.name, error, "the store fails"),
+            (None, Some(_)) => tracing::info!(store = self.name, "the store works again"),
+            _ => {}
+        }
+        *known = trouble;
+    }
+
+    /// What the committed units asked for. An action that panics takes no other with it.
+    fn announce(&self, effects: Vec<Effects>) {
+        let mut signals: Vec<Signal> = Vec::new();
+        for effect in effects {
+            for signal in effect.signals {
+                if !signals.contains(&signal) {
+                    signals.push(signal);
+                }
+            }
+            for action in effect.actions {
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(action)).is_err() {
+                    tracing::error!(store = self.name, "an action after a commit panicked");
+                }
+            }
+        }
+        if signals.is_empty() {
+            return;
+        }
+        let mut listeners = self.shared.listeners.lock();
+        for signal in signals {
+            if let Some(listening) = listeners.get_mut(signal) {
+                listening.retain(|listener| {
+                    listener.upgrade().inspect(|one| one.notify_one()).is_some()
+                });
+            }
+        }
+    }
+
+    fn close(&self, tx: &Tx, closed: oneshot::Sender<()>) {
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Unit(job) = command {
+                let (group, _) = self.collect(job);
+                self.commit(tx, group);
+            }
+        }
+        self.checkpoint();
+        drop(closed.send(()));
+    }
+
+    fn checkpoint(&self) {
+        if let Err(error) = self
+            .connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(store = self.name, %error, "the write-ahead log was not copied into the file; the next start does it");
+        }
+    }
+}
