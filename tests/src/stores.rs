@@ -17,7 +17,7 @@ impl TempStore {
     pub async fn open<M: MigratorTrait>() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("test.db");
-        let store = Store::open_sqlite("test", path, SqliteOptions::default()).expect("opens");
+        let store = Store::open_sqlite("test", path, &SqliteOptions::default()).expect("opens");
         store.migrate::<M>().await.expect("migrates");
         Self { store, folder }
     }

@@ -19,7 +19,7 @@ impl Bench {
     async fn with(options: SqliteOptions) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store =
-            Store::open_sqlite("bench", folder.path().join("bench.db"), options).expect("opens");
+            Store::open_sqlite("bench", folder.path().join("bench.db"), &options).expect("opens");
         let made = store
             .write(async |tx| Ok::<_, UnitError<Infallible>>(tx.execute_unprepared(SCHEMA).await?));
         made.await.expect("the table is made");
@@ -205,34 +205,13 @@ async fn a_caller_that_goes_away_changes_nothing() {
     })
     .await;
     bench.store.close().await;
-    let again = Store::open_sqlite(
-        "bench",
-        bench.folder.path().join("bench.db"),
-        SqliteOptions::default(),
-    );
-    drop(again.expect_err("the first handle still holds the file"));
-    let Bench { store, folder } = bench;
-    drop(store);
-    let bench = Bench {
-        store: reopen(&folder).await,
-        folder,
-    };
+    let closed: Unit<(), No> = bench.store.read(async |_tx| Ok(())).await;
+    assert_eq!(told(&closed), "other");
+    let path = bench.folder.path().join("bench.db");
+    let store =
+        Store::open_sqlite("bench", path, &SqliteOptions::default()).expect("the file is free");
+    let bench = Bench { store, ..bench };
     assert_eq!(bench.names().await.len(), 20);
-}
-
-/// The writer lets go of the file when its thread has ended, a moment after the last handle.
-async fn reopen(folder: &TempDir) -> Store {
-    loop {
-        match Store::open_sqlite(
-            "bench",
-            folder.path().join("bench.db"),
-            SqliteOptions::default(),
-        ) {
-            Ok(store) => return store,
-            Err(OpenError::InUse(_)) => tokio::task::yield_now().await,
-            Err(other) => panic!("{other}"),
-        }
-    }
 }
 
 #[tokio::test]
@@ -413,7 +392,7 @@ async fn a_file_in_use_damaged_or_out_of_reach_is_said_so() {
     let bench = Bench::new().await;
     let path = bench.folder.path().join("bench.db");
     let open =
-        |path: &std::path::Path| Store::open_sqlite("x", path, SqliteOptions::default()).map(drop);
+        |path: &std::path::Path| Store::open_sqlite("x", path, &SqliteOptions::default()).map(drop);
     let in_use = open(&path).expect_err("in use");
     assert!(
         in_use

@@ -1,6 +1,5 @@
 //! The store of one context, as everybody above sees it.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,8 +56,6 @@ struct Inner {
     queries: Sender<Box<dyn Job>>,
     writer: Arc<WriterShared>,
     readers: Arc<Readers>,
-    /// Keeps other processes away from the file.
-    _lock: File,
 }
 
 impl Store {
@@ -67,11 +64,11 @@ impl Store {
     pub fn open_sqlite(
         name: &str,
         path: impl AsRef<Path>,
-        options: SqliteOptions,
+        options: &SqliteOptions,
     ) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        let opened = sqlite::open(path, &options)?;
-        Self::start(name, opened, &options).map_err(|error| OpenError::Unusable {
+        let opened = sqlite::open(path, options)?;
+        Self::start(name, opened, options).map_err(|error| OpenError::Unusable {
             path: path.to_owned(),
             reason: error.to_string(),
         })
@@ -87,6 +84,7 @@ impl Store {
             commands: to_do,
             group_limit: options.group_limit,
             shared: shared.clone(),
+            _lock: opened.lock,
         };
         thread::Builder::new()
             .name(format!("{name}-writer"))
@@ -105,7 +103,6 @@ impl Store {
                 queries,
                 writer: shared,
                 readers,
-                _lock: opened.lock,
             }),
         })
     }
@@ -142,7 +139,7 @@ impl Store {
     {
         let (job, outcome) = sqlite::job(unit);
         let queued = self.inner.commands.try_send(Command::Unit(job));
-        self.taken(queued, self.inner.commands.len())?;
+        self.taken(&queued, self.inner.commands.len())?;
         outcome.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
 
@@ -153,15 +150,18 @@ impl Store {
         T: Send + 'static,
         R: Send + 'static,
     {
+        if self.inner.writer.closed.load(Ordering::Relaxed) {
+            return Err(self.closed().into());
+        }
         let (job, outcome) = sqlite::job(query);
         let queued = self.inner.queries.try_send(job);
-        self.taken(queued, self.inner.queries.len())?;
+        self.taken(&queued, self.inner.queries.len())?;
         outcome.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
 
     fn taken<C>(
         &self,
-        queued: Result<(), TrySendError<C>>,
+        queued: &Result<(), TrySendError<C>>,
         waiting: usize,
     ) -> Result<(), StoreError> {
         match queued {

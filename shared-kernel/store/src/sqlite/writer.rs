@@ -1,9 +1,10 @@
 //! The thread that owns the writing connection.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) statements: Arc<AtomicU64>,
     pub(crate) listeners: Listeners,
     pub(crate) trouble: Mutex<Option<String>>,
+    pub(crate) closed: AtomicBool,
 }
 
 /// The writer, before it runs.
@@ -43,6 +45,8 @@ pub(crate) struct Writer {
     pub(crate) commands: Receiver<Command>,
     pub(crate) group_limit: usize,
     pub(crate) shared: Arc<Shared>,
+    /// Keeps other processes away from the file until the thread ends.
+    pub(crate) _lock: File,
 }
 
 impl Writer {
@@ -58,7 +62,7 @@ impl Writer {
                     self.commit(&tx, group);
                 }
                 Command::Alone(action) => action(&self.connection),
-                Command::Close(closed) => return self.close(&tx, closed),
+                Command::Close(closed) => return self.close(tx, closed),
             }
         }
         self.checkpoint();
@@ -128,15 +132,18 @@ impl Writer {
         }
     }
 
-    fn close(&self, tx: &Tx, closed: oneshot::Sender<()>) {
+    fn close(self, tx: Tx, closed: oneshot::Sender<()>) {
+        self.shared.closed.store(true, Ordering::Relaxed);
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Unit(job) = command {
                 let (group, _) = self.collect(job);
-                self.commit(tx, group);
+                self.commit(&tx, group);
             }
         }
         self.checkpoint();
-        drop(closed.send(()));
+        drop((tx, self));
+        // Whoever closed it may have gone away meanwhile.
+        let _ = closed.send(());
     }
 
     fn checkpoint(&self) {
