@@ -98,7 +98,7 @@ async fn gathered(
     let store = bench.store.clone();
     let holder = tokio::task::spawn(async move {
         let held = store.write(async move |_tx| {
-            drop(gate.lock().recv());
+            let _ = gate.lock().recv();
             Ok::<_, UnitError<Infallible>>(())
         });
         held.await.expect("held");
@@ -271,57 +271,41 @@ async fn a_full_queue_is_a_clear_refusal() {
         ..SqliteOptions::default()
     })
     .await;
-    let ends = gathered(&bench, || {
-        (0..3)
-            .map(|n| {
-                let store = bench.store.clone();
-                tokio::task::spawn(async move {
-                    let unit: Unit<(), No> = store
-                        .write(async move |tx| Ok(insert(tx, &n.to_string()).await?))
-                        .await;
-                    if n == 2 {
-                        return told(&unit);
-                    }
-                    told(&unit)
-                })
-            })
-            .collect()
-    });
-    assert_eq!(ends.await, ["kept"; 3]);
-
     let (release, gate) = std::sync::mpsc::channel::<()>();
-    let gate = Arc::new(parking_lot::Mutex::new(gate));
-    let holder = {
-        let store = bench.store.clone();
+    let (begun, holding) = std::sync::mpsc::channel::<()>();
+    let gate = Arc::new(parking_lot::Mutex::new((gate, begun)));
+    let spawn = |store: Store, gate: Option<Arc<parking_lot::Mutex<_>>>| {
         tokio::task::spawn(async move {
-            let held = store.write(async move |_tx| {
-                drop(gate.lock().recv());
-                Ok::<_, UnitError<Infallible>>(())
+            let unit = store.write(async move |_tx| {
+                if let Some(gate) = &gate {
+                    let (gate, begun): &(
+                        std::sync::mpsc::Receiver<()>,
+                        std::sync::mpsc::Sender<()>,
+                    ) = &gate.lock();
+                    let _ = (begun.send(()), gate.recv());
+                }
+                Ok::<_, UnitError<No>>(())
             });
-            held.await
+            told(&unit.await)
         })
     };
-    let mut queued = Vec::new();
-    let busy = loop {
-        let store = bench.store.clone();
-        let mut task =
-            tokio::task::spawn(
-                async move { store.write(async |_tx| Ok::<_, UnitError<No>>(())).await },
-            );
-        // A refusal comes at once; what was queued stays pending behind the holder.
-        tokio::select! {
-            ended = &mut task => if let Err(UnitError::Failed(error)) = ended.expect("runs") { break error },
-            () = async { while bench.store.waiting() < queued.len().min(2) + 1 { tokio::task::yield_now().await } } => queued.push(task),
-        }
+    let mut tasks = vec![spawn(bench.store.clone(), Some(gate))];
+    holding.recv().expect("the holder runs");
+    tasks.extend((0..3).map(|_| spawn(bench.store.clone(), None)));
+    while bench.store.waiting() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let one_more: Unit<(), No> = bench.store.write(async |_tx| Ok(())).await;
+    let UnitError::Failed(busy) = one_more.expect_err("no room") else {
+        panic!("not refused by the unit")
     };
     assert_eq!(
         busy.to_string(),
         "the store bench is busy: 3 units of work are waiting already"
     );
     release.send(()).expect("the holder waits");
-    holder.await.expect("runs").expect("commits");
-    for task in queued {
-        drop(task.await.expect("runs"));
+    for task in tasks {
+        assert_eq!(task.await.expect("runs"), "kept");
     }
 }
 
