@@ -64,6 +64,10 @@ async fn insert(tx: &Tx, name: &str) -> Result<(), sea_orm::DbErr> {
 #[derive(Debug, PartialEq)]
 struct No;
 
+fn add(counter: &AtomicU32, count: u32) {
+    counter.fetch_add(count, Ordering::SeqCst);
+}
+
 #[tokio::test]
 async fn a_committed_unit_is_there_and_a_refused_one_is_not() {
     let bench = Bench::new().await;
@@ -88,27 +92,48 @@ async fn a_committed_unit_is_there_and_a_refused_one_is_not() {
     assert_eq!(bench.names().await, ["kept"]);
 }
 
-/// Holds the writer while a group gathers behind it.
+/// A unit that has begun and keeps the writer busy until it is released.
+struct Holder {
+    release: std::sync::mpsc::Sender<()>,
+    task: tokio::task::JoinHandle<&'static str>,
+}
+
+impl Holder {
+    fn hold(store: &Store) -> Self {
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = std::sync::mpsc::channel::<()>();
+        let (gate, store) = (parking_lot::Mutex::new((gate, begun)), store.clone());
+        let task = tokio::task::spawn(async move {
+            let held: Unit<(), No> = store
+                .write(async move |_tx| {
+                    let (gate, begun) = &*gate.lock();
+                    let _ = (begun.send(()), gate.recv());
+                    Ok(())
+                })
+                .await;
+            told(&held)
+        });
+        begins.recv().expect("it begins");
+        Self { release, task }
+    }
+
+    async fn release(self) {
+        self.release.send(()).expect("it waits");
+        assert_eq!(self.task.await.expect("it ends"), "kept");
+    }
+}
+
+/// Holds the writer until everything that is submitted waits behind it, as one group.
 async fn gathered(
     bench: &Bench,
     submit: impl FnOnce() -> Vec<tokio::task::JoinHandle<&'static str>>,
 ) -> Vec<&'static str> {
-    let (release, gate) = std::sync::mpsc::channel::<()>();
-    let gate = Arc::new(parking_lot::Mutex::new(gate));
-    let store = bench.store.clone();
-    let holder = tokio::task::spawn(async move {
-        let held = store.write(async move |_tx| {
-            let _ = gate.lock().recv();
-            Ok::<_, UnitError<Infallible>>(())
-        });
-        held.await.expect("held");
-    });
+    let holder = Holder::hold(&bench.store);
     let waiting = submit();
     while bench.store.waiting() < waiting.len() {
         tokio::task::yield_now().await;
     }
-    release.send(()).expect("the holder waits");
-    holder.await.expect("ends");
+    holder.release().await;
     let mut ends = Vec::new();
     for task in waiting {
         ends.push(task.await.unwrap_or("cancelled"));
@@ -226,12 +251,12 @@ async fn an_attempt_undoes_its_own_part_alone() {
             let part = tx.attempt(async |tx| {
                 insert(tx, "part").await?;
                 let counter = counter.clone();
-                tx.after_commit(move || drop(counter.fetch_add(100, Ordering::SeqCst)));
+                tx.after_commit(move || add(&counter, 100));
                 Err::<(), _>(UnitError::Refused(No))
             });
             assert!(matches!(part.await?, Err(UnitError::Refused(No))));
             let counter = counter.clone();
-            tx.after_commit(move || drop(counter.fetch_add(1, Ordering::SeqCst)));
+            tx.after_commit(move || add(&counter, 1));
             insert(tx, "after").await?;
             Ok(())
         })
@@ -271,31 +296,15 @@ async fn a_full_queue_is_a_clear_refusal() {
         ..SqliteOptions::default()
     })
     .await;
-    let (release, gate) = std::sync::mpsc::channel::<()>();
-    let (begun, holding) = std::sync::mpsc::channel::<()>();
-    let gate = Arc::new(parking_lot::Mutex::new((gate, begun)));
-    let spawn = |store: Store, gate: Option<Arc<parking_lot::Mutex<_>>>| {
-        tokio::task::spawn(async move {
-            let unit = store.write(async move |_tx| {
-                if let Some(gate) = &gate {
-                    let (gate, begun): &(
-                        std::sync::mpsc::Receiver<()>,
-                        std::sync::mpsc::Sender<()>,
-                    ) = &gate.lock();
-                    let _ = (begun.send(()), gate.recv());
-                }
-                Ok::<_, UnitError<No>>(())
-            });
-            told(&unit.await)
-        })
+    let holder = Holder::hold(&bench.store);
+    let unit = |store: Store| {
+        tokio::task::spawn(async move { store.write(async |_tx| Ok::<_, UnitError<No>>(())).await })
     };
-    let mut tasks = vec![spawn(bench.store.clone(), Some(gate))];
-    holding.recv().expect("the holder runs");
-    tasks.extend((0..3).map(|_| spawn(bench.store.clone(), None)));
+    let queued: Vec<_> = (0..3).map(|_| unit(bench.store.clone())).collect();
     while bench.store.waiting() < 3 {
         tokio::task::yield_now().await;
     }
-    let one_more: Unit<(), No> = bench.store.write(async |_tx| Ok(())).await;
+    let one_more = unit(bench.store.clone()).await.expect("runs");
     let UnitError::Failed(busy) = one_more.expect_err("no room") else {
         panic!("not refused by the unit")
     };
@@ -303,9 +312,9 @@ async fn a_full_queue_is_a_clear_refusal() {
         busy.to_string(),
         "the store bench is busy: 3 units of work are waiting already"
     );
-    release.send(()).expect("the holder waits");
-    for task in tasks {
-        assert_eq!(task.await.expect("runs"), "kept");
+    holder.release().await;
+    for task in queued {
+        task.await.expect("runs").expect("commits");
     }
 }
 
