@@ -10,12 +10,17 @@ mod idempotency;
 mod page;
 mod params;
 mod problem;
+#[cfg(test)]
+mod testing;
 
-pub use auth::{Authenticate, Caller, Claims, MaybeCaller, Role, TokenVerifier};
-pub use body::Body;
+pub use auth::{
+    AUDIENCE, Authenticate, Authenticated, Caller, Claims, ISSUER, Identity, MaybeCaller, Role,
+    TokenVerifier,
+};
+pub use body::{Body, empty_digest};
 pub use correlation::{Call, correlate};
-pub use etag::{IfMatch, Tagged, Version};
+pub use etag::{IfMatch, Tagged, Version, conditional};
 pub use idempotency::{Answer, Idempotency, IdempotencyOptions, Once, Scope};
 pub use page::{Cursor, Page, Paging};
 pub use params::{Params, PathId};
-pub use problem::{FieldError, Problem};
+pub use problem::{FieldError, Problem, method_not_allowed, not_found};
