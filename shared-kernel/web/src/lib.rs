@@ -23,4 +23,4 @@ pub use etag::{IfMatch, Tagged, Version, conditional};
 pub use idempotency::{Answer, Idempotency, IdempotencyOptions, Once, Scope};
 pub use page::{Cursor, Page, Paging};
 pub use params::{Params, PathId};
-pub use problem::{FieldError, Problem, method_not_allowed, not_found};
+pub use problem::{Details, FieldError, Problem, method_not_allowed, not_found};

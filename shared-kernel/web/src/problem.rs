@@ -4,6 +4,7 @@
 //! what the client sent.
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -44,8 +45,15 @@ impl FieldError {
 }
 
 /// A problem, as clients see it. The correlation id is added on the way out.
+/// Its members are those of [`Details`], kept apart so that a `Result` stays small.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Problem(Box<Details>);
+
+/// The members of a problem (RFC 9457, section 3).
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct Details {
     /// `urn:cleave:problem:<code>`, or a URI that documents it.
     #[serde(rename = "type")]
     pub kind: String,
@@ -74,6 +82,41 @@ pub struct Problem {
     pub retry_after: Option<u64>,
 }
 
+impl Deref for Problem {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl utoipa::PartialSchema for Problem {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        Details::schema()
+    }
+}
+
+impl utoipa::ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Details::name()
+    }
+
+    fn schemas(
+        schemas: &mut Vec<(
+            String,
+            utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>,
+        )>,
+    ) {
+        Details::schemas(schemas);
+    }
+}
+
 mod status {
     use http::StatusCode;
     use serde::Serializer;
@@ -98,7 +141,7 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         let code = code.into();
-        Self {
+        Self(Box::new(Details {
             kind: format!("urn:cleave:problem:{code}"),
             title: title(&code).into(),
             status,
@@ -108,17 +151,24 @@ impl Problem {
             errors: Vec::new(),
             extra: serde_json::Map::new(),
             retry_after: None,
-        }
+        }))
+    }
+
+    /// With `Retry-After`.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
     }
 
     /// 422 `validation_failed`, naming each field.
     pub fn validation(errors: Vec<FieldError>) -> Self {
-        let problem = Self::new(
+        let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "validation_failed",
             "Some fields of the request are not valid; `errors` names each.",
         );
-        Self { errors, ..problem }
+        problem.errors = errors;
+        problem
     }
 
     /// 422 `validation_failed` for one field.
@@ -156,15 +206,12 @@ impl Problem {
     /// 503 `service_unavailable` with `Retry-After`. The reason is logged, not shown.
     pub fn unavailable(reason: &dyn std::fmt::Display) -> Self {
         tracing::warn!(%reason, "answered 503: service unavailable");
-        let problem = Self::new(
+        Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "service_unavailable",
             "The service can't answer now. Try again in a moment.",
-        );
-        Self {
-            retry_after: Some(1),
-            ..problem
-        }
+        )
+        .retry_after(1)
     }
 
     /// 500 `internal_error`. The reason is logged with the correlation id, not shown.
@@ -197,7 +244,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.remove(CONTENT_LENGTH);
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(challenge) = self.challenge() {
@@ -355,6 +402,14 @@ mod tests {
             .to_json();
         let text = String::from_utf8(problem).expect("utf-8");
         insta::assert_snapshot!(text, @r#"{"type":"urn:cleave:problem:insufficient_inventory","title":"Insufficient inventory","status":409,"detail":"Not enough stock.","code":"insufficient_inventory","lines":[1]}"#);
+    }
+
+    #[test]
+    fn its_schema_has_its_name() {
+        assert_eq!(<Problem as utoipa::ToSchema>::name(), "Problem");
+        let mut parts = Vec::new();
+        <Problem as utoipa::ToSchema>::schemas(&mut parts);
+        assert!(parts.iter().any(|(name, _)| name == "FieldError"));
     }
 
     #[test]

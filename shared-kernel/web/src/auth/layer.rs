@@ -17,7 +17,7 @@ pub enum Identity {
     /// A good token came.
     Known(Caller),
     /// A bad token came; the problem says how bad.
-    Refused(Box<Problem>),
+    Refused(Problem),
 }
 
 /// A tower layer that verifies the bearer token, if any, and leaves the outcome
@@ -74,14 +74,14 @@ fn identify(verifier: &TokenVerifier, headers: &HeaderMap) -> Identity {
         return Identity::Anonymous;
     };
     let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
-    let verified = match parts {
+    let found = match parts {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             verifier.verify(token.trim())
         }
         _ => Err(invalid_token()),
     };
-    match verified {
+    match found {
         Ok(caller) => Identity::Known(caller),
-        Err(problem) => Identity::Refused(Box::new(problem)),
+        Err(problem) => Identity::Refused(problem),
     }
 }

@@ -1,5 +1,5 @@
 //! Who calls: verified from the bearer token with the user context's public
-//! keys (EdDSA). A layer verifies once for each request; extractors read what
+//! keys (`EdDSA`). A layer verifies once for each request; extractors read what
 //! it found. Nothing here knows passwords or sessions: a token is believed
 //! until it expires.
 
@@ -65,7 +65,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match parts.extensions.get::<Identity>() {
             Some(Identity::Known(caller)) => Ok(caller.clone()),
-            Some(Identity::Refused(problem)) => Err((**problem).clone()),
+            Some(Identity::Refused(problem)) => Err(problem.clone()),
             // Without the layer nobody is known.
             Some(Identity::Anonymous) | None => Err(unauthorized()),
         }
@@ -82,7 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeCaller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match parts.extensions.get::<Identity>() {
             Some(Identity::Known(caller)) => Ok(Self(Some(caller.clone()))),
-            Some(Identity::Refused(problem)) => Err((**problem).clone()),
+            Some(Identity::Refused(problem)) => Err(problem.clone()),
             Some(Identity::Anonymous) | None => Ok(Self(None)),
         }
     }

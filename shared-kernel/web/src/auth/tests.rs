@@ -151,7 +151,7 @@ async fn extractors_read_what_the_layer_found() {
             let (mut parts, _) = request.into_parts();
             let maybe = MaybeCaller::from_request_parts(&mut parts, &()).await;
             let caller = Caller::from_request_parts(&mut parts, &()).await;
-            let said = |problem: Problem| problem.code.into_owned();
+            let said = |problem: Problem| problem.code.clone().into_owned();
             Ok::<_, std::convert::Infallible>((
                 caller.map(|caller| caller.user).map_err(said),
                 maybe.map(|maybe| maybe.0.is_some()).map_err(said),

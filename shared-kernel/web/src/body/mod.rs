@@ -39,9 +39,8 @@ pub fn empty_digest() -> [u8; 32] {
 
 impl<T: DeserializeOwned + Validate> Body<T> {
     fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        let value = match object(bytes) {
-            Some(value) => value,
-            None => return Err(faults::of::<T>(bytes)),
+        let Some(value) = object::<T>(bytes) else {
+            return Err(faults::of::<T>(bytes));
         };
         if let Err(broken) = T::validate(&value) {
             return Err(Problem::validation(rules::explain(&broken)));

@@ -43,12 +43,9 @@ impl Drop for Flying {
 
 /// 409 `idempotency_key_in_use`.
 pub(super) fn in_use() -> Problem {
-    let problem = Problem::conflict(
+    Problem::conflict(
         "idempotency_key_in_use",
         "The first request with this `Idempotency-Key` is still under way. Try again in a moment.",
-    );
-    Problem {
-        retry_after: Some(1),
-        ..problem
-    }
+    )
+    .retry_after(1)
 }
