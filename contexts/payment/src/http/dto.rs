@@ -1,0 +1,149 @@
+//! Payments as clients see them.
+
+use cleave_vocabulary::{Money, OrderId, PaymentId, Timestamp, TransactionId, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::application::PaymentDetails;
+use crate::domain::{ChargeFailure, Payment, Refund};
+
+/// The payment of an order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
+pub(crate) struct PaymentBody {
+    pub(crate) id: PaymentId,
+    order_id: OrderId,
+    user_id: UserId,
+    /// What the order costs.
+    amount: Money,
+    /// How much of it was given back.
+    refunded: Money,
+    /// `pending`, `queued` (the gateway is away), `unknown` (it did not answer),
+    /// `completed`, `failed`, `partially_refunded` or `refunded`.
+    #[schema(example = "completed")]
+    status: &'static str,
+    /// The payment method.
+    #[schema(example = "pm_card_visa")]
+    method: String,
+    /// Why it failed; null unless it did.
+    failure: Option<FailureBody>,
+    /// Every movement of money, oldest first.
+    transactions: Vec<TransactionBody>,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Why a payment failed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentFailure)]
+pub(crate) struct FailureBody {
+    /// `payment_declined`, or `already_refunded` where it was called off.
+    code: &'static str,
+    /// For a person.
+    message: String,
+}
+
+/// One movement of money.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Transaction)]
+pub(crate) struct TransactionBody {
+    id: TransactionId,
+    /// `charge` or `refund`.
+    kind: &'static str,
+    amount: Money,
+    /// `pending`, `unknown`, `completed` or `failed`.
+    status: &'static str,
+    /// How the gateway knows it; null until it does.
+    gateway_reference: Option<String>,
+    /// Why money was given back; null for a charge.
+    reason: Option<String>,
+    created_at: Timestamp,
+}
+
+/// Gives money back.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRefund)]
+pub(crate) struct RefundBody {
+    /// How much; all that is left where it is absent.
+    pub(crate) amount: Option<Money>,
+    /// Why, for the books.
+    #[validate(length(
+        min = 1,
+        max = 500,
+        code = "length",
+        message = "must be 1 to 500 characters"
+    ))]
+    #[schema(min_length = 1, max_length = 500)]
+    pub(crate) reason: String,
+}
+
+/// Which payments to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Only the payment of this order.
+    #[param(value_type = Option<String>)]
+    pub(crate) order_id: Option<OrderId>,
+}
+
+impl From<PaymentDetails> for PaymentBody {
+    fn from(details: PaymentDetails) -> Self {
+        let PaymentDetails { payment, refunds } = details;
+        let mut transactions = vec![TransactionBody::charge(&payment)];
+        transactions.extend(refunds.into_iter().map(TransactionBody::from));
+        Self {
+            id: payment.id,
+            order_id: payment.order_id,
+            user_id: payment.user_id,
+            amount: payment.amount,
+            refunded: payment.refunded,
+            status: payment.status.as_str(),
+            method: payment.method,
+            failure: payment.failure.map(FailureBody::from),
+            transactions,
+            version: payment.version,
+            created_at: payment.created_at,
+            updated_at: payment.updated_at,
+        }
+    }
+}
+
+impl From<ChargeFailure> for FailureBody {
+    fn from(failure: ChargeFailure) -> Self {
+        Self {
+            code: failure.code.as_str(),
+            message: failure.message,
+        }
+    }
+}
+
+impl TransactionBody {
+    fn charge(payment: &Payment) -> Self {
+        Self {
+            id: payment.transaction_id,
+            kind: "charge",
+            amount: payment.amount,
+            status: payment.status.of_charge(),
+            gateway_reference: payment.gateway_reference.clone(),
+            reason: None,
+            created_at: payment.created_at,
+        }
+    }
+}
+
+impl From<Refund> for TransactionBody {
+    fn from(refund: Refund) -> Self {
+        Self {
+            id: refund.id,
+            kind: "refund",
+            amount: refund.amount,
+            status: refund.status.as_str(),
+            gateway_reference: refund.gateway_reference,
+            reason: Some(refund.reason),
+            created_at: refund.created_at,
+        }
+    }
+}
