@@ -1,0 +1,4 @@
+//! Suite: web. The conventions of the public API, over a router and over a real listener.
+
+mod conventions;
+mod idempotency;
