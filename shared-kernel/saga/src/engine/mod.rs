@@ -1,4 +1,15 @@
 //! Runs sagas: drives, retries, compensates, waits, and takes up after a crash.
+//! What is begun is driven at once by a task of its own; a saga that waits is
+//! only a row. The engine acts while [`Engine::run`] does, and no longer.
+
+mod begin;
+mod core;
+mod driver;
+mod poller;
+mod settled;
+mod shift;
+mod takeup;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +18,14 @@ use cleave_store::{Store, Tx, Unit};
 use cleave_vocabulary::{CallContext, Clock, IdSource, SagaId, Timestamp};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use self::core::Core;
+use crate::course::Line;
+use crate::persistence::{self, append};
+use crate::plan::Plan;
+use crate::position::ACTION;
 use crate::{Definition, DefinitionError, LogEntry, SagaStatus, SagaView};
 
 /// The settings of `saga`.
@@ -104,78 +121,103 @@ pub enum NoSuchSaga {
 /// The engine of one context. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    #[allow(dead_code)]
-    inner: Arc<EngineParts>, // the implementer decides
+    core: Arc<Core>,
 }
 
 impl Engine {
     /// An engine with no definitions yet.
     pub fn new(parts: EngineParts) -> Self {
         Self {
-            inner: Arc::new(parts),
+            core: Arc::new(Core::new(parts)),
         }
     }
 
-    /// Registers a definition, once its steps and the settings are found to make sense together.
-    pub fn register<D: Definition>(&self, _definition: D) -> Result<(), DefinitionError> {
-        todo!()
+    /// Registers a definition, once its steps and the settings are found to make
+    /// sense together. All are registered before [`Engine::run`].
+    pub fn register<D: Definition>(&self, definition: D) -> Result<(), DefinitionError> {
+        let plan = Plan::of(&definition, &self.core.options)?;
+        if self.core.add(Arc::new(plan)) {
+            return Ok(());
+        }
+        Err(DefinitionError {
+            kind: D::KIND,
+            version: D::VERSION,
+            reason: "it is registered already".into(),
+        })
     }
 
     /// Begins a saga within the caller's unit of work; it is driven from the
     /// moment the unit commits.
-    pub async fn begin<D: Definition>(
-        &self,
-        _tx: &Tx,
-        _begin: Begin<D::Data>,
-    ) -> Result<(), DbErr> {
-        todo!()
+    pub async fn begin<D: Definition>(&self, tx: &Tx, begin: Begin<D::Data>) -> Result<(), DbErr> {
+        begin::begin::<D>(&self.core, tx, begin).await
     }
 
     /// Within the caller's unit of work: the saga about `subject` is to be
-    /// compensated, with `reason` in its log. Wakes it out of its backoff. False
-    /// where it has ended, is being compensated already, or is past its pivot.
-    pub async fn cancel(&self, _tx: &Tx, _subject: &str, _reason: &str) -> Result<bool, DbErr> {
-        todo!()
+    /// compensated, with `reason` in its log. Wakes it out of its backoff; an
+    /// attempt under way is brought to its end first. True for one caller only:
+    /// false where it was cancelled before, has ended, is being compensated
+    /// already, or is past its pivot.
+    pub async fn cancel(&self, tx: &Tx, subject: &str, reason: &str) -> Result<bool, DbErr> {
+        let now = self.core.clock.now();
+        let cancelled = persistence::cancel(tx, subject, reason, now).await?;
+        for row in &cancelled {
+            let plan = self.core.plan(&row.kind, row.version);
+            let step = plan.as_ref().and_then(|plan| plan.metas().get(row.at.step));
+            let line = Line {
+                phase: ACTION,
+                step: row.at.step,
+                name: step.map_or("", |step| step.name),
+                outcome: "cancelled",
+                attempt: row.at.attempt,
+                detail: Some(json!(reason)),
+            };
+            append(tx, row.id, now, &[line]).await?;
+        }
+        let core = Arc::clone(&self.core);
+        tx.after_commit(move || core.due(now));
+        Ok(!cancelled.is_empty())
     }
 
     /// Takes up a stuck or waiting saga.
-    pub async fn take_up(&self, _id: SagaId, _how: Takeup) -> Unit<SagaView, NoSuchSaga> {
-        todo!()
+    pub async fn take_up(&self, id: SagaId, how: Takeup) -> Unit<SagaView, NoSuchSaga> {
+        takeup::take_up(&self.core, id, how).await
     }
 
     /// One saga.
-    pub async fn find(&self, _id: SagaId) -> Unit<Option<SagaView>> {
-        todo!()
+    pub async fn find(&self, id: SagaId) -> Unit<Option<SagaView>> {
+        views::find(&self.core, id).await
     }
 
     /// Newest first.
-    pub async fn list(&self, _filter: SagaFilter) -> Unit<Vec<SagaView>> {
-        todo!()
+    pub async fn list(&self, filter: SagaFilter) -> Unit<Vec<SagaView>> {
+        views::list(&self.core, filter).await
     }
 
     /// The log of the saga about `subject`, behind `after`, in order.
-    pub async fn log_of(_tx: &Tx, _subject: &str, _after: i64) -> Result<Vec<LogEntry>, DbErr> {
-        todo!()
+    pub async fn log_of(tx: &Tx, subject: &str, after: i64) -> Result<Vec<LogEntry>, DbErr> {
+        let entries = persistence::entries_about(tx, subject, after).await?;
+        Ok(entries.into_iter().map(|entry| entry.line).collect())
     }
 
     /// Returns once the saga about `subject` has ended or is stuck, or at
     /// `deadline`, with its status at that time; `None` where there is none.
     pub async fn wait_settled(
         &self,
-        _subject: &str,
-        _deadline: Timestamp,
+        subject: &str,
+        deadline: Timestamp,
     ) -> Unit<Option<SagaStatus>> {
-        todo!()
+        views::wait_settled(&self.core, subject, deadline).await
     }
 
     /// Sagas that are neither finished nor owned by anyone, nor waiting for a time or a person.
     pub async fn unowned(&self) -> Unit<Vec<SagaId>> {
-        todo!()
+        views::unowned(&self.core).await
     }
 
     /// Takes up what a crash left, and due timers, until `stop`; then lets go of
-    /// its claims once the steps in flight have ended, and returns.
-    pub async fn run(&self, _stop: CancellationToken) {
-        todo!()
+    /// its claims once the steps in flight have ended, and returns. Dropped
+    /// before that, it leaves everything as a crash would. One run at a time.
+    pub async fn run(&self, stop: CancellationToken) {
+        poller::run(&self.core, stop).await;
     }
 }

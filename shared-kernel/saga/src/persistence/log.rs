@@ -1,0 +1,111 @@
+//! The log's rows.
+
+use std::sync::LazyLock;
+
+use cleave_store::Tx;
+use cleave_vocabulary::{SagaId, Timestamp};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+
+use super::row::{count, statement};
+use crate::LogEntry;
+use crate::course::Line;
+
+/// A line of the log, with the saga and the step it belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) saga: SagaId,
+    pub(crate) step: usize,
+    pub(crate) line: LogEntry,
+}
+
+/// Writes lines behind each other, in one statement.
+pub(crate) async fn append(
+    tx: &Tx,
+    saga: SagaId,
+    at: Timestamp,
+    lines: &[Line],
+) -> Result<(), DbErr> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut values: Vec<Value> = Vec::with_capacity(lines.len() * COLUMNS);
+    for line in lines {
+        values.extend([
+            saga.uuid().into(),
+            at.as_micros().into(),
+            line.phase.into(),
+            i64::try_from(line.step).unwrap_or(i64::MAX).into(),
+            line.name.into(),
+            line.outcome.into(),
+            i64::from(line.attempt).into(),
+            line.detail.as_ref().map(ToString::to_string).into(),
+        ]);
+    }
+    let sql = INSERTS.get(lines.len()).cloned();
+    let sql = sql.unwrap_or_else(|| insert(lines.len()));
+    tx.execute_raw(statement(tx, sql, values)).await?;
+    Ok(())
+}
+
+const COLUMNS: usize = 8;
+
+/// The statement for so many lines; a commit has seldom more than three.
+static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=4).map(insert).collect());
+
+fn insert(lines: usize) -> String {
+    let line = |at: usize| {
+        let places: Vec<_> = (1..=COLUMNS)
+            .map(|n| format!("${}", at * COLUMNS + n))
+            .collect();
+        format!("({})", places.join(", "))
+    };
+    let lines: Vec<_> = (0..lines).map(line).collect();
+    format!(
+        "INSERT INTO saga_log (saga_id, at, phase, step, name, outcome, attempt, detail) VALUES {}",
+        lines.join(", ")
+    )
+}
+
+fn read(from: &QueryResult) -> Result<Entry, DbErr> {
+    let detail: Option<String> = from.try_get("", "detail")?;
+    Ok(Entry {
+        saga: SagaId::from_uuid(from.try_get("", "saga_id")?),
+        step: usize::try_from(from.try_get::<i64>("", "step")?).unwrap_or(usize::MAX),
+        line: LogEntry {
+            seq: from.try_get("", "seq")?,
+            at: Timestamp::from_micros(from.try_get("", "at")?),
+            phase: from.try_get("", "phase")?,
+            name: from.try_get("", "name")?,
+            outcome: from.try_get("", "outcome")?,
+            attempt: count(from, "attempt")?,
+            detail: detail.and_then(|text| serde_json::from_str(&text).ok()),
+        },
+    })
+}
+
+/// The lines of these sagas, in order.
+pub(crate) async fn entries(tx: &Tx, sagas: &[SagaId]) -> Result<Vec<Entry>, DbErr> {
+    if sagas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<String> = (1..=sagas.len()).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT seq, saga_id, at, phase, step, name, outcome, attempt, detail FROM saga_log \
+         WHERE saga_id IN ({}) ORDER BY seq",
+        places.join(", ")
+    );
+    let ids = sagas.iter().map(|id| id.uuid().into());
+    let found = tx.query_all_raw(statement(tx, sql, ids)).await?;
+    found.iter().map(read).collect()
+}
+
+/// The lines of the sagas about `subject` behind `after`, in order.
+pub(crate) async fn entries_about(tx: &Tx, subject: &str, after: i64) -> Result<Vec<Entry>, DbErr> {
+    let sql = "SELECT l.seq, l.saga_id, l.at, l.phase, l.step, l.name, l.outcome, l.attempt, \
+        l.detail FROM saga s JOIN saga_log l ON l.saga_id = s.id \
+        WHERE s.subject = $1 AND l.seq > $2 ORDER BY l.seq";
+    let found = tx
+        .query_all_raw(statement(tx, sql, [subject.into(), after.into()]))
+        .await?;
+    found.iter().map(read).collect()
+}
