@@ -260,7 +260,10 @@ impl Course<'_> {
         let line = self.resolved("never");
         let retry_at_once = self.now.recovered && !self.turns_back() && !self.now.stopping;
         if retry_at_once {
-            return self.begin().after(line);
+            // Nor does it count as a try: it was the engine that went away.
+            let mut again = self.begin();
+            again.next.tries = self.at.tries;
+            return again.after(line);
         }
         if self.turns_back() {
             // What never happened may still be under way: its undo leaves a tombstone.

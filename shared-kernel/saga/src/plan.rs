@@ -84,7 +84,7 @@ fn check(metas: &[StepMeta], options: &EngineOptions) -> Result<(), String> {
             return Err(format!("the name of step {name} or of its undo is taken"));
         }
         match (kind, pivot_passed) {
-            (StepKind::Compensatable, true) | (StepKind::Pivot, true) => {
+            (StepKind::Compensatable | StepKind::Pivot, true) => {
                 return Err(format!(
                     "step {name} stands behind the pivot, so it must be retriable"
                 ));
@@ -159,7 +159,7 @@ mod tests {
         let mut slow = metas(&[Pivot]);
         slow[0].policy.time_limit = options.lease;
         assert!(check(&slow, &options).is_err());
-        slow[0].policy.time_limit = options.lease - Duration::from_millis(1);
+        slow[0].policy.time_limit = options.lease.saturating_sub(Duration::from_millis(1));
         assert_eq!(check(&slow, &options), Ok(()));
         slow[0].policy.attempts = 0;
         assert!(check(&slow, &options).is_err());

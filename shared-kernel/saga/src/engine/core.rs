@@ -34,6 +34,9 @@ pub(crate) trait Registered: Any + Send + Sync {
     ) -> BoxFuture<'static, ()>;
 }
 
+/// The registered definitions, by kind and version.
+type Plans = HashMap<(&'static str, u32), Arc<dyn Registered>>;
+
 /// The shared part of an engine.
 pub(crate) struct Core {
     pub(crate) store: Store,
@@ -42,7 +45,7 @@ pub(crate) struct Core {
     pub(crate) sole_owner: bool,
     /// This engine's name in claims.
     pub(crate) owner: Uuid,
-    plans: RwLock<HashMap<(&'static str, u32), Arc<dyn Registered>>>,
+    plans: RwLock<Plans>,
     /// Set while the engine runs.
     shift: RwLock<Option<Arc<Shift>>>,
     /// The sagas that a task of this process drives, or is about to.

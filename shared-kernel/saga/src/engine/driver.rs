@@ -10,14 +10,14 @@ use cleave_store::{StoreError, Tx, Unit, UnitError};
 use cleave_vocabulary::{CallContext, SagaId, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sea_orm::DbErr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::core::{Core, Registered};
 use super::shift::Shift;
-use crate::course::{Circumstances, Event, Hook, Move, Rest, decide};
-use crate::persistence::{Commit, Hold, Missed, Row, append, renew, set_aside};
+use super::write::Write;
+use crate::course::{Circumstances, Event, Move, Rest, decide};
+use crate::persistence::{Hold, Missed, Row, renew, set_aside};
 use crate::plan::{Plan, StepMeta};
 use crate::position::{Phase, Position, State};
 use crate::{Action, Resolution, SagaStatus, StepCall, Undo, metering};
@@ -62,24 +62,15 @@ impl<T: Data> Registered for Plan<T> {
         row: Row,
     ) -> BoxFuture<'static, ()> {
         async move {
-            let data = serde_json::from_str(&row.data);
-            match data {
+            let why = match serde_json::from_str(&row.data) {
                 Ok(data) if row.at.step < self.steps.len() => {
                     let live = Live::of(row, data);
-                    Driver::new(core, shift, self, live).run().await;
+                    return Driver::new(core, shift, self, live).run().await;
                 }
-                Ok(_) => {
-                    unreadable(
-                        &core,
-                        &row,
-                        "it stands at a step that its definition does not have",
-                    )
-                    .await
-                }
-                Err(error) => {
-                    unreadable(&core, &row, &format!("its data can't be read: {error}")).await
-                }
-            }
+                Ok(_) => "it stands at a step that its definition does not have".to_owned(),
+                Err(error) => format!("its data can't be read: {error}"),
+            };
+            unreadable(&core, &row, &why).await;
         }
         .boxed()
     }
@@ -386,62 +377,5 @@ impl<T: Data> Driver<T> {
         }
         metering::settled(self.plan.kind, status);
         self.core.settled.tell(&self.live.subject, status);
-    }
-}
-
-/// One commit: the hook, the row, the log.
-struct Write<T> {
-    plan: Arc<Plan<T>>,
-    id: SagaId,
-    fence: i64,
-    from: Position,
-    data: Arc<T>,
-    call: StepCall,
-    decision: Move,
-    hold: Hold,
-    now: Timestamp,
-}
-
-impl<T: Data> Write<T> {
-    /// The hook comes first, because the row keeps what it makes of the data;
-    /// where the row then turns out to be someone else's, all is rolled back.
-    async fn run(&self, tx: &Tx) -> Unit<Option<T>, Missed> {
-        let data = self.tell(tx).await?;
-        let text = serde_json::to_string(data.as_ref().unwrap_or(&self.data))
-            .map_err(|error| DbErr::Json(error.to_string()))?;
-        let commit = Commit {
-            id: self.id,
-            fence: self.fence,
-            from: &self.from,
-            cancelled: self.call.cancelled,
-            to: &self.decision.next,
-            error: self.decision.error.as_deref(),
-            data: text,
-            hold: self.hold,
-            now: self.now,
-        };
-        if let Some(missed) = commit.apply(tx).await? {
-            return Err(UnitError::Refused(missed));
-        }
-        append(tx, self.id, self.now, &self.decision.lines).await?;
-        Ok(data)
-    }
-
-    async fn tell(&self, tx: &Tx) -> Result<Option<T>, DbErr> {
-        if self.decision.hook == Hook::None {
-            return Ok(None);
-        }
-        let step = &self.plan.steps[self.from.step];
-        let mut data = T::clone(&self.data);
-        let call = &self.call;
-        match &self.decision.hook {
-            Hook::None => {}
-            Hook::Done(output) => step.on_done(tx, call, &mut data, output).await?,
-            Hook::Refused(refusal) => step.on_refused(tx, call, &mut data, refusal).await?,
-            Hook::Failed(error) => step.on_failed(tx, call, &mut data, error).await?,
-            Hook::Undone => step.on_undone(tx, call, &mut data).await?,
-            Hook::Stuck(error) => step.on_stuck(tx, call, &mut data, error).await?,
-        }
-        Ok(Some(data))
     }
 }

@@ -10,6 +10,7 @@ mod settled;
 mod shift;
 mod takeup;
 mod views;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +135,10 @@ impl Engine {
 
     /// Registers a definition, once its steps and the settings are found to make
     /// sense together. All are registered before [`Engine::run`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a definition is the engine's from then on"
+    )]
     pub fn register<D: Definition>(&self, definition: D) -> Result<(), DefinitionError> {
         let plan = Plan::of(&definition, &self.core.options)?;
         if self.core.add(Arc::new(plan)) {

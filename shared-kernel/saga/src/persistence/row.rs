@@ -128,36 +128,39 @@ pub(crate) async fn status_of(tx: &Tx, subject: &str) -> Result<Option<SagaStatu
 
 /// What the filter asks for, newest first.
 pub(crate) async fn listed(tx: &Tx, filter: &SagaFilter) -> Result<Vec<Row>, DbErr> {
-    let mut sql = format!("SELECT {COLUMNS} FROM saga WHERE 1 = 1");
+    let mut conditions = String::from("1 = 1");
     let mut values: Vec<Value> = Vec::new();
+    let mut demand = |condition: &str, value: Value| {
+        values.push(value);
+        conditions = format!("{conditions} AND {condition} ${}", values.len());
+    };
     if let Some(status) = filter.status {
-        sql.push_str(narrowed(status));
-        values.push(status.as_str().into());
-        sql.push_str(&format!(" AND status = ${}", values.len()));
+        demand(narrowed(status), status.as_str().into());
     }
     if let Some(subject) = &filter.subject {
-        values.push(subject.as_str().into());
-        sql.push_str(&format!(" AND subject = ${}", values.len()));
+        demand("subject =", subject.as_str().into());
     }
     if let Some(before) = filter.before {
-        values.push(before.uuid().into());
-        sql.push_str(&format!(" AND id < ${}", values.len()));
+        demand("id <", before.uuid().into());
     }
-    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
-    values.push(limit.into());
-    sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+    values.push(i64::try_from(filter.limit).unwrap_or(i64::MAX).into());
+    let sql = format!(
+        "SELECT {COLUMNS} FROM saga WHERE {conditions} ORDER BY id DESC LIMIT ${}",
+        values.len()
+    );
     rows(tx, statement(tx, sql, values)).await
 }
 
-/// The condition of the partial index that has every saga of this status, word
-/// for word, so that SQLite sees that it may use it.
+/// That the status is the value to come, behind the condition of the partial
+/// index that has every saga of it, word for word, so that SQLite sees that it
+/// may use it.
 fn narrowed(status: SagaStatus) -> &'static str {
     match status {
         SagaStatus::Compensating | SagaStatus::Stuck | SagaStatus::Waiting => {
-            " AND status IN ('compensating', 'stuck', 'waiting')"
+            "status IN ('compensating', 'stuck', 'waiting') AND status ="
         }
-        SagaStatus::Pending => " AND due_at IS NOT NULL",
-        SagaStatus::Completed | SagaStatus::Compensated => "",
+        SagaStatus::Pending => "due_at IS NOT NULL AND status =",
+        SagaStatus::Completed | SagaStatus::Compensated => "status =",
     }
 }
 

@@ -1,0 +1,9 @@
+//! Sagas under every fault that they promise to survive: each step refused,
+//! failing, unanswered and answered late; each compensation failing; cancelled
+//! at each moment; killed before and after each commit.
+
+mod bench;
+mod errand;
+mod happy;
+mod matrix;
+mod provider;
