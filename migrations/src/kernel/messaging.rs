@@ -40,7 +40,7 @@ enum DeadLetters {
     Attempts,
     Waiting,
     FailedAt,
-    RedriveRequestedAt,
+    RedriveRequested,
 }
 
 #[derive(DeriveIden)]
@@ -162,9 +162,9 @@ async fn dead_letters(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .not_null(),
         )
         .col(
-            ColumnDef::new(DeadLetters::RedriveRequestedAt)
-                .big_integer()
-                .null(),
+            ColumnDef::new(DeadLetters::RedriveRequested)
+                .boolean()
+                .not_null(),
         )
         .primary_key(
             Index::create()
@@ -185,7 +185,7 @@ async fn dead_letters(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let requested = Index::create()
         .name("dead_letters_redrive_requested")
         .table(DeadLetters::Table)
-        .col(DeadLetters::RedriveRequestedAt)
+        .col(DeadLetters::RedriveRequested)
         .to_owned();
     manager.create_index(requested).await
 }

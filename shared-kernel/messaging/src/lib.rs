@@ -5,6 +5,7 @@
 //! unit of work ── outbox ──► relay ──► EventBus ──► consumer ── inbox + effect, one commit
 //! ```
 
+mod backoff;
 mod bus;
 pub mod conformance;
 mod consumer;
@@ -24,4 +25,4 @@ pub use in_process::{InProcessBus, InProcessOptions};
 pub use inbox::Inbox;
 pub use keyed_queue::{KeyedQueue, Queued, Taken};
 pub use outbox::{OUTBOX, Outbox};
-pub use relay::{Relay, RelayOptions};
+pub use relay::{Relay, RelayHandle, RelayOptions};

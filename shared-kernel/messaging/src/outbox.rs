@@ -41,7 +41,7 @@ impl Outbox {
     /// with its sequence number.
     pub async fn history(tx: &Tx, after: i64, limit: u64) -> Unit<Vec<(i64, Envelope)>> {
         let rows = Self::rows(tx, after, limit).await?;
-        Ok(parse(rows)?)
+        Ok(parse(&rows)?)
     }
 
     /// The events about one aggregate, in commit order, with their sequence numbers.
@@ -50,7 +50,7 @@ impl Outbox {
             "SELECT seq, envelope FROM outbox WHERE subject = $1 AND seq > $2 ORDER BY seq";
         let rows = query(tx, OF_SUBJECT, vec![subject.into(), after.into()]).await?;
         let rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        Ok(parse(rows)?)
+        Ok(parse(&rows)?)
     }
 
     /// The watermark: every event up to this number is settled, which over the
@@ -69,6 +69,13 @@ impl Outbox {
         let row = query_one(tx, UNSETTLED, vec![]).await?;
         let events: i64 = row.map_or(Ok(0), |row| row.try_get("", "events"))?;
         Ok(events.unsigned_abs())
+    }
+
+    /// The number of the last event; zero for none.
+    pub(crate) async fn last(tx: &Tx) -> Result<i64, DbErr> {
+        const LAST: &str = "SELECT COALESCE(MAX(seq), 0) AS last FROM outbox";
+        let row = query_one(tx, LAST, vec![]).await?;
+        row.map_or(Ok(0), |row| row.try_get("", "last"))
     }
 
     /// Up to `limit` rows behind `after`, envelopes still as text.
@@ -93,7 +100,7 @@ fn row(result: &QueryResult) -> Result<Row, DbErr> {
     Ok((result.try_get("", "seq")?, result.try_get("", "envelope")?))
 }
 
-fn parse(rows: Vec<Row>) -> Result<Vec<(i64, Envelope)>, DbErr> {
+fn parse(rows: &[Row]) -> Result<Vec<(i64, Envelope)>, DbErr> {
     rows.iter()
         .map(|(seq, text)| Ok((*seq, sql::from_text(text)?)))
         .collect()

@@ -1,15 +1,25 @@
 //! The relay hands what the outbox holds to the bus, in order, and keeps a
-//! durable watermark below which every event is settled.
+//! durable watermark below which every event is settled. What lies above the
+//! watermark goes out again after a restart, so that an event is published at
+//! least once and never forgotten; inboxes make the repetition harmless.
+//!
+//! One relay serves an outbox. Several would reorder: over a database that more
+//! than one process can reach, hold a lease before running one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use cleave_store::Store;
-use cleave_vocabulary::Clock;
+use cleave_store::{Store, Tx, Unit};
+use cleave_vocabulary::{Clock, Envelope, Timestamp};
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::EventBus;
+use crate::backoff::Backoff;
+use crate::outbox::Row;
+use crate::{BusError, EventBus, OUTBOX, Outbox, Receipt, sql};
 
 /// The settings of `bus.relay`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,16 +44,70 @@ impl Default for RelayOptions {
     }
 }
 
+/// Commits tell the relay of themselves; this is for what nobody told it.
+const POLL: Duration = Duration::from_secs(5);
+/// How long a relay that is told to stop waits for what it has published.
+const GRACE: Duration = Duration::from_secs(1);
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    limit: Duration::from_secs(5),
+};
+
 /// The relay of one context's outbox.
 pub struct Relay {
-    #[allow(dead_code)]
     store: Store,
-    #[allow(dead_code)]
     bus: Arc<dyn EventBus>,
-    #[allow(dead_code)]
     clock: Arc<dyn Clock>,
-    #[allow(dead_code)]
     options: RelayOptions,
+    settled: watch::Sender<i64>,
+    /// When the oldest event in flight became true; the end of time for none.
+    oldest: AtomicI64,
+    meters: Meters,
+}
+
+struct Meters {
+    published: metrics::Counter,
+    lag: metrics::Gauge,
+}
+
+/// Tells how far a relay has come.
+#[derive(Clone)]
+pub struct RelayHandle {
+    store: Store,
+    settled: watch::Receiver<i64>,
+}
+
+impl RelayHandle {
+    /// Returns once every event that was committed before this call is settled,
+    /// and the watermark in the store says so. Fails when the relay has stopped.
+    pub async fn settled(&self) -> Result<(), BusError> {
+        let last = async |tx: &Tx| -> Unit<i64> { Ok(Outbox::last(tx).await?) };
+        let last = self.store.read(last).await.map_err(failed)?;
+        let mut settled = self.settled.clone();
+        let reached = settled.wait_for(|settled| *settled >= last).await;
+        drop(reached.map_err(|_| BusError::Closed)?);
+        let settle = async move |tx: &Tx| -> Unit<()> { Ok(Outbox::settle(tx, last).await?) };
+        self.store.write(settle).await.map_err(failed)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> BusError {
+    BusError::Failed(error.to_string())
+}
+
+/// An event on its way: its number, when it became true, and its receipt.
+struct Sent {
+    seq: i64,
+    time: Timestamp,
+    receipt: Receipt,
+}
+
+/// How a stretch of relaying ended.
+enum End {
+    /// All that was published is settled, or the relay waits for it no longer.
+    Stopped,
+    /// A receipt failed: publish again from the first event that is not settled.
+    Lost(BusError),
 }
 
 impl Relay {
@@ -54,16 +118,216 @@ impl Relay {
         clock: Arc<dyn Clock>,
         options: RelayOptions,
     ) -> Self {
+        let context = store.name().to_owned();
+        let meters = Meters {
+            published: metrics::counter!("cleave_events_published_total", "context" => context.clone()),
+            lag: metrics::gauge!("cleave_outbox_lag_seconds", "context" => context),
+        };
         Self {
             store,
             bus,
             clock,
             options,
+            settled: watch::Sender::new(-1),
+            oldest: AtomicI64::new(i64::MAX),
+            meters,
         }
     }
 
-    /// Runs until `stop`, then writes its watermark and returns.
-    pub async fn run(self, _stop: CancellationToken) {
-        todo!()
+    /// Tells how far it has come.
+    pub fn handle(&self) -> RelayHandle {
+        RelayHandle {
+            store: self.store.clone(),
+            settled: self.settled.subscribe(),
+        }
+    }
+
+    /// Runs until `stop`; then publishes no more, waits a moment for what is in
+    /// flight, writes its watermark and returns.
+    pub async fn run(self, stop: CancellationToken) {
+        let Some(written) = stop.run_until_cancelled(self.watermark()).await else {
+            return;
+        };
+        self.settled.send_replace(written);
+        let written = AtomicI64::new(written);
+        let mut failures = 0;
+        loop {
+            let before = self.position();
+            match self.stretch(&stop, &written).await {
+                End::Stopped => break,
+                End::Lost(error) => {
+                    failures = if self.position() > before {
+                        1
+                    } else {
+                        failures + 1
+                    };
+                    tracing::warn!(context = self.store.name(), %error, "events are published again");
+                    let wait = self.clock.sleep(BACKOFF.after(failures));
+                    if stop.run_until_cancelled(wait).await.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.write_watermark(&written).await;
+    }
+
+    /// Everything up to here is settled.
+    fn position(&self) -> i64 {
+        *self.settled.borrow()
+    }
+
+    async fn watermark(&self) -> i64 {
+        self.insist("reading the watermark", || {
+            self.store.read(async |tx: &Tx| Outbox::settled(tx).await)
+        })
+        .await
+    }
+
+    /// Publishes from the watermark on until `stop` or a receipt that fails.
+    async fn stretch(&self, stop: &CancellationToken, written: &AtomicI64) -> End {
+        let (sent, in_flight) = mpsc::channel(self.options.in_flight.max(1));
+        let publish_then_wait = async move {
+            let publish = self.publish(self.position(), &sent);
+            stop.run_until_cancelled(publish).await;
+            drop(sent);
+            // Real time: it bounds how long a stop may take.
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            end = self.settle(in_flight) => end,
+            () = publish_then_wait => End::Stopped,
+            never = self.keep_watermark(written) => never,
+        }
+    }
+
+    /// Publishes what lies behind `after`, and goes on as more is committed.
+    async fn publish(&self, mut after: i64, sent: &mpsc::Sender<Sent>) {
+        let committed = self.store.on(OUTBOX);
+        loop {
+            let rows = self.rows(after).await;
+            let more = rows.len() as u64 >= self.options.batch;
+            for (seq, text) in rows {
+                // The settling end goes away only together with this one.
+                drop(sent.send(self.publish_row(seq, &text).await).await);
+                after = seq;
+            }
+            if !more {
+                tokio::select! {
+                    () = committed.notified() => {}
+                    () = self.clock.sleep(POLL) => {}
+                }
+            }
+        }
+    }
+
+    async fn rows(&self, after: i64) -> Vec<Row> {
+        let limit = self.options.batch;
+        self.insist("reading the outbox", || {
+            self.store
+                .read(async move |tx: &Tx| -> Unit<_> { Ok(Outbox::rows(tx, after, limit).await?) })
+        })
+        .await
+    }
+
+    /// A row that is no envelope is damage that nobody can handle: it is
+    /// reported, and stays in the outbox, but must not stop those behind it.
+    async fn publish_row(&self, seq: i64, text: &str) -> Sent {
+        if let Ok(event) = sql::from_text(text) {
+            let time = event.time;
+            let receipt = self.publish_one(Arc::new(event)).await;
+            return Sent { seq, time, receipt };
+        }
+        let context = self.store.name();
+        tracing::error!(
+            context,
+            seq,
+            "the outbox holds what is no event; it is skipped"
+        );
+        Sent {
+            seq,
+            time: self.clock.now(),
+            receipt: Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+
+    /// Publishes one event, however often it takes.
+    async fn publish_one(&self, event: Arc<Envelope>) -> Receipt {
+        let receipt = self
+            .insist("publishing", || self.bus.publish(event.clone()))
+            .await;
+        self.meters.published.increment(1);
+        receipt
+    }
+
+    /// Waits for receipts in order: only the first decides how far the watermark
+    /// may go, so that nothing need watch the others.
+    async fn settle(&self, mut in_flight: mpsc::Receiver<Sent>) -> End {
+        let mut settled = self.position();
+        while let Some(mut next) = in_flight.recv().await {
+            self.oldest.store(next.time.as_micros(), Ordering::Relaxed);
+            let outcome = if let Some(outcome) = (&mut next.receipt).now_or_never() {
+                outcome
+            } else {
+                self.settled.send_replace(settled);
+                next.receipt.await
+            };
+            if let Err(error) = outcome {
+                self.settled.send_replace(settled);
+                return End::Lost(error);
+            }
+            settled = next.seq;
+            if in_flight.is_empty() {
+                self.settled.send_replace(settled);
+                self.oldest.store(i64::MAX, Ordering::Relaxed);
+            }
+        }
+        End::Stopped
+    }
+
+    async fn keep_watermark(&self, written: &AtomicI64) -> ! {
+        loop {
+            self.clock.sleep(self.options.watermark_every).await;
+            self.write_watermark(written).await;
+            let oldest = Timestamp::from_micros(self.oldest.load(Ordering::Relaxed));
+            self.meters
+                .lag
+                .set(self.clock.now().since(oldest).as_secs_f64());
+        }
+    }
+
+    async fn write_watermark(&self, written: &AtomicI64) {
+        let settled = self.position();
+        if settled <= written.load(Ordering::Relaxed) {
+            return;
+        }
+        let write = async move |tx: &Tx| -> Unit<()> { Ok(Outbox::settle(tx, settled).await?) };
+        match self.store.write(write).await {
+            Ok(()) => written.store(settled, Ordering::Relaxed),
+            Err(error) => self.warn("writing the watermark", &error),
+        }
+    }
+
+    /// Tries until it works; waits longer each time.
+    async fn insist<T, E, F>(&self, what: &'static str, attempt: impl Fn() -> F) -> T
+    where
+        E: std::fmt::Display,
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut failures = 0;
+        loop {
+            match attempt().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    failures += 1;
+                    self.warn(what, &error);
+                    self.clock.sleep(BACKOFF.after(failures)).await;
+                }
+            }
+        }
+    }
+
+    fn warn(&self, what: &'static str, error: &impl std::fmt::Display) {
+        tracing::warn!(context = self.store.name(), %error, "{what} failed; it is tried again");
     }
 }

@@ -2,3 +2,10 @@
 //! something fails between them.
 
 mod bus;
+mod dead_letters;
+mod failures;
+mod flow;
+mod inbox;
+mod outbox;
+mod relay;
+mod world;

@@ -1,0 +1,48 @@
+//! The settings of consumers.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backoff::Backoff;
+
+/// The settings of `bus.consumer`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsumerOptions {
+    /// Keys handled side by side, for each handler.
+    pub concurrency: usize,
+    /// Attempts before an event becomes a dead letter.
+    pub attempts: u32,
+    /// The wait after the first failed attempt; doubles with each, with full jitter.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub backoff: Duration,
+    /// The longest wait between attempts.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub backoff_limit: Duration,
+    /// How long the inbox remembers what it handled. Longer than any bus may
+    /// deliver again, and than a relay may have to catch up.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub inbox_retention: Duration,
+}
+
+impl Default for ConsumerOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: 32,
+            attempts: 6,
+            backoff: Duration::from_millis(50),
+            backoff_limit: Duration::from_secs(5),
+            inbox_retention: Duration::from_hours(30 * 24),
+        }
+    }
+}
+
+impl ConsumerOptions {
+    pub(crate) fn waits(&self) -> Backoff {
+        Backoff {
+            first: self.backoff,
+            limit: self.backoff_limit,
+        }
+    }
+}
