@@ -2,13 +2,25 @@
 //! port, the HTTP client, the routes that serve it under
 //! `/internal/v1/<context>/<operation>`, and a codec port for tests in which a
 //! local call passes through the wire format.
+//!
+//! A refusal is 409 and `{"refused": {…}}`; a failure is 503, 504, 404 or 500
+//! and `{"failed": {…}}`; the body decides. Commands are safe to repeat, because
+//! they carry a key. What this crate lacks: authentication between services,
+//! which belongs to the layers around the routes.
 
+mod client;
+mod codec;
 mod guarded;
 mod operation;
 mod port;
+mod server;
+mod wired;
 
+pub use client::{Endpoint, http_client};
 pub use guarded::guarded;
 pub use operation::Operation;
+pub use server::Routes;
+pub use wired::wired;
 
 /// What the expansion of [`port!`] names, so that a contract needs no
 /// dependency beyond this crate for it.
@@ -16,6 +28,6 @@ pub use operation::Operation;
 pub mod support {
     pub use async_trait::async_trait;
     pub use axum;
-    pub use cleave_resilience::{Guard, Idempotence};
+    pub use cleave_resilience::Guard;
     pub use cleave_vocabulary::{CallContext, Clock, PortError};
 }

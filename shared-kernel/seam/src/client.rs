@@ -1,0 +1,120 @@
+//! A port over HTTP, from the caller's side. What was certainly not sent fails
+//! cleanly; whatever fails after that leaves the outcome unknown. It neither
+//! retries nor limits the number of calls: that is the guard's business, which
+//! stands before every client.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use cleave_resilience::by;
+use cleave_vocabulary::{CallContext, Clock, Failure, FailureKind, PortError};
+use http::StatusCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Operation;
+use crate::codec::{BODY_LIMIT, Request, decode_answer};
+
+/// Where a context is served. Cheap to clone.
+#[derive(Clone)]
+pub struct Endpoint {
+    http: reqwest::Client,
+    base_url: Arc<str>,
+    clock: Arc<dyn Clock>,
+}
+
+/// An HTTP client for calls between contexts: no proxy and no redirects,
+/// because both sides are ours, and connections that are given up before the
+/// other side would close them. One serves every endpoint of a process.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(2))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .tcp_nodelay(true)
+        .build()
+}
+
+impl Endpoint {
+    /// The context at `base_url`: `http://10.0.0.7:8080`.
+    pub fn new(http: reqwest::Client, base_url: &str, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            http,
+            base_url: base_url.trim_end_matches('/').into(),
+            clock,
+        }
+    }
+
+    /// Calls `operation` there; waits no longer than the call's deadline.
+    pub async fn call<I: Serialize, O: DeserializeOwned>(
+        &self,
+        operation: &Operation,
+        call: &CallContext,
+        input: &I,
+    ) -> Result<O, PortError> {
+        let request = Request::encode(call, input, self.clock.now())?;
+        let exchange = self.exchange(operation, request);
+        let answer = match call.deadline {
+            Some(at) => by(&*self.clock, at, exchange).await.unwrap_or_else(|| {
+                let message = "no answer before the deadline";
+                Err(Failure::unknown(FailureKind::Timeout, message))
+            }),
+            None => exchange.await,
+        };
+        let result = answer
+            .map_err(PortError::from)
+            .and_then(|(status, body)| decode_answer(status, &body));
+        operation.settle(result)
+    }
+
+    async fn exchange(
+        &self,
+        operation: &Operation,
+        request: Request,
+    ) -> Result<(StatusCode, BytesMut), Failure> {
+        let url = format!("{}{}", self.base_url, operation.path);
+        let sending = self.http.post(url).headers(request.headers);
+        let sent = sending.body(request.body).send().await;
+        let mut response = sent.map_err(|error| not_answered(&error))?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| not_answered(&error))?
+        {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                let message = format!("the answer is larger than {BODY_LIMIT} bytes");
+                return Err(Failure::unknown(FailureKind::Broken, message));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((response.status(), body))
+    }
+}
+
+fn not_answered(error: &reqwest::Error) -> Failure {
+    let message = with_causes(error);
+    if error.is_builder() {
+        Failure::clean(FailureKind::Broken, message)
+    } else if error.is_connect() {
+        Failure::clean(FailureKind::Unavailable, message)
+    } else if error.is_timeout() {
+        Failure::unknown(FailureKind::Timeout, message)
+    } else {
+        Failure::unknown(FailureKind::Unavailable, message)
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        message.push_str(": ");
+        message.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    message
+}
