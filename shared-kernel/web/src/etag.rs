@@ -1,5 +1,6 @@
 //! Optimistic concurrency: `ETag`, `If-Match`, `If-None-Match` (RFC 9110).
-//! Tags are strong and say the version of the resource, nothing else.
+//! Tags are strong and say the version of the resource. A context whose answer
+//! shows more than the version counts may add that behind a dash: `"7-93"`.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
@@ -25,8 +26,9 @@ impl Version {
     }
 }
 
-/// `If-Match`, demanded: 428 `precondition_required` without it. A tag that is
-/// no version of ours, or `*`, is handled as RFC 9110 says.
+/// `If-Match`, demanded: 428 `precondition_required` without it. What a tag says
+/// behind the version (`"7-93"`) is not compared. A tag that is no version of
+/// ours, or `*`, is handled as RFC 9110 says.
 #[derive(Debug, Clone)]
 pub struct IfMatch {
     versions: Option<Vec<i64>>,
@@ -64,7 +66,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         }
         // Comparison is strong: a weak tag matches nothing.
         let versions = tags.iter().filter_map(|tag| {
-            let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+            let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+            let digits = text.split_once('-').map_or(text, |(digits, _)| digits);
             digits.parse().ok()
         });
         Ok(Self {
@@ -138,11 +141,11 @@ mod tests {
         let mut none = parts("/", &[]);
         let missing = IfMatch::from_request_parts(&mut none, &()).await;
         assert_eq!(missing.expect_err("demanded").code, "precondition_required");
-        for fits in ["\"7\"", "*", "\"3\", \"7\""] {
+        for fits in ["\"7\"", "*", "\"3\", \"7\"", "\"7-93\""] {
             let given = given(fits).await.expect("read");
             assert!(given.check(Version(7)).is_ok(), "{fits}");
         }
-        for stale in ["\"6\"", "W/\"7\"", "7", "\"x\"", ""] {
+        for stale in ["\"6\"", "\"6-7\"", "\"-7\"", "W/\"7\"", "7", "\"x\"", ""] {
             let given = given(stale).await.expect("read");
             let refused = given.check(Version(7)).expect_err(stale);
             assert_eq!(refused.code, "version_conflict");
