@@ -1,0 +1,121 @@
+//! The context's invariants, counted over one snapshot.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use cleave_hosting::{AuditCheck, Audited, Auditor, Violation};
+use cleave_store::{Tx, UnitError};
+use cleave_vocabulary::ProductId;
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::Inventory;
+use crate::domain::{State, StockLevel};
+use crate::persistence;
+use crate::port::query_failure;
+
+/// Rows read at a time.
+const PAGE: u32 = 1000;
+/// Violations told of one check.
+const TOLD: usize = 100;
+
+/// Counts the invariants of stock. Its memory grows with the number of products
+/// that are reserved at that moment, and not with the number of orders.
+pub(crate) struct StockAuditor(pub(crate) Inventory);
+
+#[async_trait]
+impl Auditor for StockAuditor {
+    async fn audit(&self) -> Audited {
+        self.0
+            .store
+            .read(async |tx: &Tx| Ok(count(tx).await?))
+            .await
+            .map_err(UnitError::into_store_error)
+            .map_err(query_failure)
+    }
+}
+
+async fn count(tx: &Tx) -> Result<Vec<AuditCheck>, DbErr> {
+    let mut live = sum_live(tx).await?;
+    let mut sound = Check::named("stock_is_never_oversold");
+    let mut matched = Check::named("reserved_is_the_sum_of_live_reservations");
+    let mut after = None;
+    loop {
+        let page = persistence::levels_behind(tx, after, PAGE.into()).await?;
+        for (product, level) in &page {
+            sound.see(level.is_sound(), product, || unsound(*level));
+            let held = live.remove(product).unwrap_or(0);
+            matched.see(level.reserved == held, product, || {
+                format!("reserved {}, live reservations {held}", level.reserved)
+            });
+        }
+        after = page.last().map(|(product, _)| *product);
+        if page.len() < PAGE as usize {
+            break;
+        }
+    }
+    for (product, held) in live {
+        matched.see(false, &product, || {
+            format!("live reservations {held} of a product without stock")
+        });
+    }
+    Ok(vec![sound.0, matched.0, known_states(tx).await?.0])
+}
+
+/// What the live reservations hold of each product.
+async fn sum_live(tx: &Tx) -> Result<BTreeMap<ProductId, i64>, DbErr> {
+    let mut sums = BTreeMap::new();
+    let mut after = (i64::MIN, Uuid::nil());
+    loop {
+        let page = persistence::live_lines(tx, after, PAGE.into()).await?;
+        for (place, lines) in &page {
+            after = *place;
+            for (product, quantity) in lines.iter() {
+                *sums.entry(product).or_default() += i64::from(quantity);
+            }
+        }
+        if page.len() < PAGE as usize {
+            return Ok(sums);
+        }
+    }
+}
+
+async fn known_states(tx: &Tx) -> Result<Check, DbErr> {
+    let mut check = Check::named("reservations_are_in_a_known_state");
+    for (state, count) in persistence::count_by_state(tx).await? {
+        check.0.checked += u64::try_from(count).unwrap_or(0);
+        if State::named(&state).is_none() {
+            check.violate(state, format!("{count} reservations in this state"));
+        }
+    }
+    Ok(check)
+}
+
+fn unsound(level: StockLevel) -> String {
+    format!("reserved {} of {} on hand", level.reserved, level.on_hand)
+}
+
+struct Check(AuditCheck);
+
+impl Check {
+    fn named(name: &str) -> Self {
+        Self(AuditCheck {
+            name: name.to_owned(),
+            checked: 0,
+            violations: vec![],
+        })
+    }
+
+    fn see(&mut self, holds: bool, product: &ProductId, detail: impl FnOnce() -> String) {
+        self.0.checked += 1;
+        if !holds {
+            self.violate(product.to_string(), detail());
+        }
+    }
+
+    fn violate(&mut self, subject: String, detail: String) {
+        if self.0.violations.len() < TOLD {
+            self.0.violations.push(Violation { subject, detail });
+        }
+    }
+}
