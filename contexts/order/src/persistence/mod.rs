@@ -1,0 +1,19 @@
+//! Orders in their tables. Rows are turned into the domain's types here and go
+//! no further. What every order pays for is one statement each, written out;
+//! everything else goes through the entity.
+
+mod audit;
+mod observed;
+mod orders;
+mod row;
+mod sql;
+mod view;
+
+pub(crate) use audit::{Audited, audited_after, unchanged, viewed_only};
+pub(crate) use observed::{observe, observed_of};
+pub(crate) use orders::{
+    book_shipment, cancel, confirm, deliver, find, insert, note_payment, note_shipment_cancelled,
+    note_unpaid, pay, request_cancellation, ship,
+};
+pub(crate) use row::OrderRow;
+pub(crate) use view::{Seen, Wanted, clear_view, list, record_in_view};

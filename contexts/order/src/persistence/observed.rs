@@ -1,0 +1,64 @@
+//! What other contexts said about orders. Rows are numbered for each order, so
+//! that one order's story is one range of the key; two that would take the same
+//! number cannot both commit, so no reader ever misses one behind its place.
+
+use cleave_store::Tx;
+use cleave_vocabulary::{Envelope, OrderId, Timestamp};
+use sea_orm::{DbErr, Value};
+
+use super::sql::{corrupt, execute, query_all};
+use crate::domain::timeline::{Item, Kind, detail};
+
+/// Writes down an event about an order.
+pub(crate) async fn observe(
+    tx: &Tx,
+    order: OrderId,
+    event: &Envelope,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    const INSERT: &str = "INSERT INTO order_observed \
+         (order_id, seq, event_type, occurred_at, recorded_at, data) \
+         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5 \
+         FROM order_observed WHERE order_id = $6";
+    let values: Vec<Value> = vec![
+        order.uuid().into(),
+        event.kind.as_ref().into(),
+        event.time.as_micros().into(),
+        now.as_micros().into(),
+        event.data.get().into(),
+        order.uuid().into(),
+    ];
+    execute(tx, INSERT, values).await?;
+    Ok(())
+}
+
+/// What was observed of an order behind `after`, with its numbers.
+pub(crate) async fn observed_of(
+    tx: &Tx,
+    order: OrderId,
+    after: i64,
+) -> Result<Vec<(i64, Item)>, DbErr> {
+    const SELECT: &str = "SELECT seq, event_type, occurred_at, recorded_at, data \
+         FROM order_observed WHERE order_id = $1 AND seq > $2 ORDER BY seq";
+    let rows = query_all(tx, SELECT, vec![order.uuid().into(), after.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let occurred: i64 = row.try_get("", "occurred_at")?;
+            let recorded: i64 = row.try_get("", "recorded_at")?;
+            let name: String = row.try_get("", "event_type")?;
+            let data: String = row.try_get("", "data")?;
+            let data = serde_json::from_str(&data).map_err(|why| corrupt("order_observed", why))?;
+            let item = Item {
+                // Another machine's clock may be ahead of ours.
+                at: Timestamp::from_micros(occurred.min(recorded)),
+                context: detail::context_of(&name).into(),
+                kind: Kind::Event,
+                detail: detail::of_event(data),
+                name,
+                outcome: None,
+                attempt: None,
+            };
+            Ok((row.try_get("", "seq")?, item))
+        })
+        .collect()
+}
