@@ -2,7 +2,20 @@
 //! fulfilment through stock, payment and shipping, undoes what was done when
 //! one of them says no, and tells the whole story of each order.
 //!
-//! Read `application/place_order.rs` first, then `fulfilment/`, step by step.
+//! To read it from top to bottom, begin with `application/place_order.rs` and
+//! go on to `fulfilment/`, step by step.
 
+mod application;
+mod context;
 mod domain;
+mod fulfilment;
+mod http;
+mod live;
+mod messaging;
+mod operations;
 mod persistence;
+mod settings;
+
+pub use application::Rebuild;
+pub use context::{BuildError, Deps, OrderContext, build};
+pub use settings::{FollowSettings, OrderSettings, StepSettings};

@@ -126,7 +126,9 @@ impl OrderSettings {
             }
         }
         if self.steps.backoff_limit < self.steps.backoff {
-            return Err("order.steps.backoff_limit must not be shorter than order.steps.backoff".to_owned());
+            return Err(
+                "order.steps.backoff_limit must not be shorter than order.steps.backoff".to_owned(),
+            );
         }
         self.check_guards()
     }
@@ -181,10 +183,19 @@ mod tests {
         for (json, name) in [
             (r#"{"max_lines": 0}"#, "order.max_lines"),
             (r#"{"follow": {"poll": "0ms"}}"#, "order.follow.poll"),
-            (r#"{"steps": {"backoff_limit": "1ms"}}"#, "order.steps.backoff_limit"),
+            (
+                r#"{"steps": {"backoff_limit": "1ms"}}"#,
+                "order.steps.backoff_limit",
+            ),
             (r#"{"steps": {"time_limit": "40s"}}"#, "order.saga.lease"),
-            (r#"{"payment": {"time_limit": "20s"}}"#, "order.payment.time_limit"),
-            (r#"{"shipping": {"retry": {"attempts": 2}}}"#, "order.shipping.retry.attempts"),
+            (
+                r#"{"payment": {"time_limit": "20s"}}"#,
+                "order.payment.time_limit",
+            ),
+            (
+                r#"{"shipping": {"retry": {"attempts": 2}}}"#,
+                "order.shipping.retry.attempts",
+            ),
         ] {
             assert!(of(json).starts_with(name), "{}", of(json));
         }

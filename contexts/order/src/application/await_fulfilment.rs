@@ -25,7 +25,9 @@ impl Orders {
     /// where there is none.
     pub(crate) async fn await_fulfilment(&self, id: OrderId, wait: Wait) -> Unit<Option<Order>> {
         let mut look_first = wait.attention.is_none();
-        let mut attention = wait.attention.unwrap_or_else(|| self.news.wakeups.attend(id));
+        let mut attention = wait
+            .attention
+            .unwrap_or_else(|| self.news.wakeups.attend(id));
         loop {
             if !look_first {
                 tokio::select! {
@@ -36,7 +38,10 @@ impl Orders {
                 }
             }
             look_first = false;
-            let order = self.store.read(async move |tx| Ok(rows::find(tx, id).await?)).await?;
+            let order = self
+                .store
+                .read(async move |tx| Ok(rows::find(tx, id).await?))
+                .await?;
             let settled = order.as_ref().is_none_or(Order::is_settled);
             if settled || self.clock.now() >= wait.until {
                 return Ok(order);

@@ -50,12 +50,18 @@ impl Orders {
     }
 
     async fn request(&self, tx: &Tx, wanted: &CancelOrder) -> Unit<Order, CancelRefusal> {
-        let CancelOrder { order: id, caller, detail } = wanted;
+        let CancelOrder {
+            order: id,
+            caller,
+            detail,
+        } = wanted;
         let order = rows::find(tx, *id).await?;
         let order = order
             .filter(|order| caller.may_see(order.user_id))
             .ok_or(UnitError::Refused(CancelRefusal::NotFound))?;
-        order.check_cancellable().map_err(|refusal| UnitError::Refused(refusal.into()))?;
+        order
+            .check_cancellable()
+            .map_err(|refusal| UnitError::Refused(refusal.into()))?;
         let reason = if caller.user == order.user_id {
             CancellationReason::CancelledByCustomer
         } else {
@@ -63,9 +69,15 @@ impl Orders {
         };
         // False where the saga is turning back already, for this reason or
         // another: the order is being undone, which is what is asked for.
-        let turned = self.engine.cancel(tx, &id.to_string(), reason.as_str()).await?;
+        let turned = self
+            .engine
+            .cancel(tx, &id.to_string(), reason.as_str())
+            .await?;
         if turned {
-            let wanted = Cancellation { reason, detail: detail.clone() };
+            let wanted = Cancellation {
+                reason,
+                detail: detail.clone(),
+            };
             rows::request_cancellation(tx, *id, &wanted, self.clock.now()).await?;
         }
         self.news.wake(tx, *id);

@@ -11,7 +11,10 @@ use crate::persistence as rows;
 impl Orders {
     /// The order, where there is one that the caller may see.
     pub(crate) async fn find(&self, caller: &Caller, id: OrderId) -> Unit<Option<Order>> {
-        let order = self.store.read(async move |tx| Ok(rows::find(tx, id).await?)).await?;
+        let order = self
+            .store
+            .read(async move |tx| Ok(rows::find(tx, id).await?))
+            .await?;
         Ok(order.filter(|order| caller.may_see(order.user_id)))
     }
 }

@@ -23,13 +23,18 @@ impl Orders {
     /// the caller did a moment ago is among them.
     pub(crate) async fn list(&self, caller: &Caller, wanted: &ListOrders) -> Unit<Vec<Order>> {
         let user = (!caller.is_admin()).then_some(caller.user);
-        self.news.freshness.caught_up(user, self.settings.list_freshness).await;
+        self.news
+            .freshness
+            .caught_up(user, self.settings.list_freshness)
+            .await;
         let wanted = Wanted {
             user,
             status: wanted.status,
             before: wanted.before,
             limit: wanted.limit,
         };
-        self.store.read(async move |tx| Ok(rows::list(tx, wanted).await?)).await
+        self.store
+            .read(async move |tx| Ok(rows::list(tx, wanted).await?))
+            .await
     }
 }

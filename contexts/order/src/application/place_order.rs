@@ -9,7 +9,7 @@ use cleave_order_contract::events::{OrderCreated, OrderedItem, ShippingAddress};
 use cleave_payment_contract::port::SupportsMethod;
 use cleave_saga::Begin;
 use cleave_store::{Tx, Unit, UnitError};
-use cleave_vocabulary::{CallContext, Envelope, OrderId, PortError, ProductId, UserId};
+use cleave_vocabulary::{CallContext, Envelope, OrderId, PortError, ProductId, SagaId, UserId};
 use cleave_web::{Answer, Once, Problem};
 
 use super::{About, Keyed, Orders};
@@ -52,7 +52,9 @@ pub(crate) struct Placed {
 struct Draft {
     row: OrderRow,
     event: Envelope,
-    begin: Begin<OrderToFulfil>,
+    saga: SagaId,
+    fulfil: OrderToFulfil,
+    call: CallContext,
     about: About,
     answer: Answer,
 }
@@ -73,7 +75,10 @@ impl Orders {
                 // The first outcome holds even while those who were asked for it are away.
                 let recorded = self.idempotency.recorded(keyed.scope, keyed.digest).await?;
                 let outcome = recorded.ok_or_else(|| Problem::from(failure))?;
-                return Ok(Placed { outcome, attention: None });
+                return Ok(Placed {
+                    outcome,
+                    attention: None,
+                });
             }
         };
         let draft = match priced {
@@ -90,7 +95,10 @@ impl Orders {
             Ok(draft) => desk.write(tx, draft).await,
             Err(refusal) => Err(UnitError::Refused(refusal.clone())),
         };
-        let outcome = self.idempotency.once(keyed.scope, keyed.digest, unit).await?;
+        let outcome = self
+            .idempotency
+            .once(keyed.scope, keyed.digest, unit)
+            .await?;
         Ok(Placed { outcome, attention })
     }
 
@@ -105,8 +113,12 @@ impl Orders {
             Ok(basket) => basket,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        let quote = GetQuote { product_ids: basket.products() };
-        let method = SupportsMethod { payment_method: wanted.payment_method.clone() };
+        let quote = GetQuote {
+            product_ids: basket.products(),
+        };
+        let method = SupportsMethod {
+            payment_method: wanted.payment_method.clone(),
+        };
         let (quote, supported) = futures::join!(
             self.inventory.quote(call, quote),
             self.payment.supports(call, method)
@@ -127,20 +139,19 @@ impl Orders {
         answer: impl Fn(&Order) -> Answer,
     ) -> Result<Draft, Problem> {
         let (id, now) = (self.ids.next(), self.clock.now());
-        let PlaceOrder { payment_method, shipping_address, .. } = wanted;
+        let PlaceOrder {
+            payment_method,
+            shipping_address,
+            ..
+        } = wanted;
         let order = Order::place(id, user, basket, payment_method, shipping_address, now);
         let about = About { order: id, user };
         Ok(Draft {
             row: OrderRow::of(&order).map_err(|error| Problem::internal(&error))?,
             event: self.news.event(call, &created(&order)),
-            begin: Begin {
-                id: self.ids.next(),
-                subject: id.to_string(),
-                data: to_fulfil(&order),
-                call: call.clone(),
-                // The order itself: written below, in the same commit.
-                done_steps: 1,
-            },
+            saga: self.ids.next(),
+            fulfil: to_fulfil(&order),
+            call: call.clone(),
             about,
             answer: answer(&order),
         })
@@ -148,10 +159,23 @@ impl Orders {
 
     async fn write(&self, tx: &Tx, draft: &Draft) -> Unit<Answer, PlacementRefusal> {
         rows::insert(tx, &draft.row).await?;
-        self.engine.begin::<FulfilOrderV1>(tx, draft.begin.clone()).await?;
+        let begin = Begin {
+            id: draft.saga,
+            subject: draft.event.subject.clone(),
+            data: draft.fulfil.clone(),
+            call: draft.call.clone(),
+            // The order itself, in this commit.
+            done_steps: 1,
+        };
+        self.engine.begin::<FulfilOrderV1>(tx, begin).await?;
         // True from here on: the timeline tells the step first, then what came of it.
-        let event = Envelope { time: self.clock.now(), ..draft.event.clone() };
-        self.news.publish(tx, &event, draft.about, Status::Pending).await?;
+        let event = Envelope {
+            time: self.clock.now(),
+            ..draft.event.clone()
+        };
+        self.news
+            .publish(tx, &event, draft.about, Status::Pending)
+            .await?;
         Ok(draft.answer.clone())
     }
 }
@@ -206,7 +230,10 @@ fn to_fulfil(order: &Order) -> OrderToFulfil {
         lines: order
             .lines
             .iter()
-            .map(|line| StockLine { product_id: line.product_id, quantity: line.quantity })
+            .map(|line| StockLine {
+                product_id: line.product_id,
+                quantity: line.quantity,
+            })
             .collect(),
         total: order.total,
         payment_method: order.payment_method.clone(),

@@ -46,7 +46,8 @@ impl Progress {
             order_id: about.order,
             user_id: about.user,
         };
-        self.tell(tx, call, about, Status::Confirmed, moved, &event).await
+        self.tell(tx, call, about, Status::Confirmed, moved, &event)
+            .await
     }
 
     /// It is charged.
@@ -65,7 +66,8 @@ impl Progress {
             payment_id,
             total,
         };
-        self.tell(tx, call, about, Status::Paid, moved, &event).await
+        self.tell(tx, call, about, Status::Paid, moved, &event)
+            .await
     }
 
     /// A shipment is booked: all that fulfilment does here is done.
@@ -75,7 +77,10 @@ impl Progress {
         about: About,
         parcel: Parcel<'_>,
     ) -> Result<(), DbErr> {
-        let Parcel { shipment, tracking_number } = parcel;
+        let Parcel {
+            shipment,
+            tracking_number,
+        } = parcel;
         rows::book_shipment(tx, about.order, shipment, tracking_number, self.clock.now()).await?;
         self.news.wake_settled(tx, about.order);
         Ok(())
@@ -89,7 +94,10 @@ impl Progress {
         about: About,
         parcel: Parcel<'_>,
     ) -> Result<Moved, DbErr> {
-        let Parcel { shipment, tracking_number } = parcel;
+        let Parcel {
+            shipment,
+            tracking_number,
+        } = parcel;
         let now = self.clock.now();
         let moved = rows::ship(tx, about.order, shipment, tracking_number, now).await?;
         let event = OrderShipped {
@@ -98,7 +106,8 @@ impl Progress {
             shipment_id: shipment,
             tracking_number: tracking_number.to_owned(),
         };
-        self.tell(tx, call, about, Status::Shipped, moved, &event).await
+        self.tell(tx, call, about, Status::Shipped, moved, &event)
+            .await
     }
 
     /// It has arrived.
@@ -115,7 +124,8 @@ impl Progress {
             user_id: about.user,
             shipment_id,
         };
-        self.tell(tx, call, about, Status::Delivered, moved, &event).await
+        self.tell(tx, call, about, Status::Delivered, moved, &event)
+            .await
     }
 
     /// Everything done for it is undone. `why` holds unless someone asked for
@@ -138,7 +148,9 @@ impl Progress {
             detail: why.detail,
         };
         let event = self.news.event(call, &event);
-        self.news.publish(tx, &event, about, Status::Cancelled).await
+        self.news
+            .publish(tx, &event, about, Status::Cancelled)
+            .await
     }
 
     async fn tell<E: Event>(

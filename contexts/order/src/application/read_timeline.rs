@@ -19,7 +19,9 @@ impl Orders {
                 if !order.is_some_and(|order| caller.may_see(order.user_id)) {
                     return Ok(None);
                 }
-                story::sources_behind(tx, id, Cursor::default()).await.map(Some)
+                story::sources_behind(tx, id, Cursor::default())
+                    .await
+                    .map(Some)
             })
             .await?;
         Ok(sources.map(as_it_happened))

@@ -33,10 +33,15 @@ impl Rebuild {
     /// Forgets the read model and fills it from the history, in batches; says
     /// after each how many events it has read, and in the end returns that.
     pub async fn run(&self, mut progress: impl FnMut(u64)) -> Unit<u64> {
-        self.store.write(async |tx| Ok(rows::clear_view(tx).await?)).await?;
+        self.store
+            .write(async |tx| Ok(rows::clear_view(tx).await?))
+            .await?;
         let (mut place, mut read) = (0, 0);
         loop {
-            let batch = self.store.write(async move |tx| apply_batch(tx, place).await).await?;
+            let batch = self
+                .store
+                .write(async move |tx| apply_batch(tx, place).await)
+                .await?;
             let Some(last) = batch.last else {
                 return Ok(read);
             };
@@ -81,6 +86,10 @@ async fn apply_batch(tx: &Tx, after: i64) -> Unit<Batch> {
 fn seen_in(event: &Envelope) -> Option<(Status, Seen)> {
     let status = status_told_by(&event.kind)?;
     let whose: Whose = serde_json::from_str(event.data.get()).ok()?;
-    let seen = Seen { order: whose.order_id, user: whose.user_id, at: event.time };
+    let seen = Seen {
+        order: whose.order_id,
+        user: whose.user_id,
+        at: event.time,
+    };
     Some((status, seen))
 }

@@ -8,7 +8,7 @@ mod order;
 mod status;
 pub(crate) mod timeline;
 
-pub(crate) use basket::{Basket, BasketRefusal, Line, Offer, PricedBasket, Shortage};
+pub(crate) use basket::{Basket, BasketRefusal, Line, Offer, PricedBasket};
 pub(crate) use cancellation::{Cancellation, CancellationReason};
 pub(crate) use order::{
     Address, AllowedAction, NotCancellable, Order, PaymentOfOrder, ShipmentOfOrder,

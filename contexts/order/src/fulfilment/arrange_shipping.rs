@@ -61,7 +61,9 @@ impl Step<OrderToFulfil> for ArrangeShipping {
     /// Asks about the booking. Where that never happened the step acts again,
     /// and taking the stock again with the same key takes it once.
     async fn resolve(&self, call: &StepCall, _order: &OrderToFulfil) -> Resolution {
-        let question = OutcomeOf { key: call.key.clone() };
+        let question = OutcomeOf {
+            key: call.key.clone(),
+        };
         outcome::resolution(self.0.shipping.resolve_schedule(&call.call, question).await)
     }
 

@@ -80,6 +80,8 @@ impl Step<OrderToFulfil> for CreateOrder {
         let by_hand = Cancellation::because(CancellationReason::CancelledByOperator);
         let why = order.refused.clone().unwrap_or(by_hand);
         let progress = &self.0.progress;
-        progress.cancelled(tx, &caused_by(call), order.about(), &why).await
+        progress
+            .cancelled(tx, &caused_by(call), order.about(), &why)
+            .await
     }
 }

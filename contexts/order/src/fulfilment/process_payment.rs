@@ -53,7 +53,9 @@ impl Step<OrderToFulfil> for ProcessPayment {
     }
 
     async fn resolve(&self, call: &StepCall, order: &OrderToFulfil) -> Resolution {
-        let question = OutcomeOf { key: call.key.clone() };
+        let question = OutcomeOf {
+            key: call.key.clone(),
+        };
         let answer = self.0.payment.resolve_charge(&call.call, question).await;
         let resolution = outcome::resolution(answer);
         if matches!(resolution, Resolution::Unknown(_)) {
@@ -67,7 +69,10 @@ impl Step<OrderToFulfil> for ProcessPayment {
         let command = RefundOrder {
             key: call.key.clone(),
             order_id: order.order_id,
-            reason: call.reason.clone().unwrap_or_else(|| "order_cancelled".to_owned()),
+            reason: call
+                .reason
+                .clone()
+                .unwrap_or_else(|| "order_cancelled".to_owned()),
         };
         outcome::undo(self.0.payment.refund(&call.call, command).await)
     }
@@ -81,10 +86,13 @@ impl Step<OrderToFulfil> for ProcessPayment {
     ) -> Result<(), DbErr> {
         let charged: Charged = outcome::reply(output)?;
         if !call.cancelled {
-            let (about, total) = (order.about(), order.total);
-            let progress = &self.0.progress;
-            let moved = progress.paid(tx, &caused_by(call), about, charged.payment_id, total);
-            let _ = moved.await?;
+            let cause = caused_by(call);
+            let (about, payment, total) = (order.about(), charged.payment_id, order.total);
+            let _ = self
+                .0
+                .progress
+                .paid(tx, &cause, about, payment, total)
+                .await?;
         }
         Ok(())
     }

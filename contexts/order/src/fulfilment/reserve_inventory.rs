@@ -45,7 +45,9 @@ impl Step<OrderToFulfil> for ReserveInventory {
     }
 
     async fn resolve(&self, call: &StepCall, _order: &OrderToFulfil) -> Resolution {
-        let question = OutcomeOf { key: call.key.clone() };
+        let question = OutcomeOf {
+            key: call.key.clone(),
+        };
         outcome::resolution(self.0.inventory.reserve_outcome(&call.call, question).await)
     }
 
@@ -68,7 +70,9 @@ impl Step<OrderToFulfil> for ReserveInventory {
         if !call.cancelled {
             let progress = &self.0.progress;
             // An order that is not pending any more stays what it is.
-            let _ = progress.confirmed(tx, &caused_by(call), order.about()).await?;
+            let _ = progress
+                .confirmed(tx, &caused_by(call), order.about())
+                .await?;
         }
         Ok(())
     }

@@ -87,7 +87,9 @@ impl Freshness {
         let now = self.0.clock.now();
         let mut events = self.0.events.lock();
         events.retain(|_, (_, at)| now.since(*at) < FORGET_AFTER);
-        let wanted = events.iter().filter(|(_, (of, _))| user.is_none_or(|user| user == *of));
+        let wanted = events
+            .iter()
+            .filter(|(_, (of, _))| user.is_none_or(|user| user == *of));
         wanted.map(|(event, _)| *event).collect()
     }
 
@@ -114,7 +116,12 @@ mod tests {
         let (mine, other, event) = (id(), id(), id());
         freshness.committed(event, mine);
         let limit = Duration::from_secs(1);
-        assert!(freshness.caught_up(Some(other), limit).now_or_never().is_some());
+        assert!(
+            freshness
+                .caught_up(Some(other), limit)
+                .now_or_never()
+                .is_some()
+        );
         assert!(freshness.caught_up(None, limit).now_or_never().is_none());
         let waiting = freshness.caught_up(Some(mine), limit);
         tokio::pin!(waiting);

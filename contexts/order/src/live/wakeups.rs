@@ -29,9 +29,16 @@ impl Wakeups {
     /// Begins to wait for news of an order: from now on none is missed.
     pub(crate) fn attend(&self, order: OrderId) -> Attention {
         let mut orders = self.0.orders.lock();
-        let news = orders.entry(order).or_insert_with(|| watch::Sender::new(false)).subscribe();
+        let news = orders
+            .entry(order)
+            .or_insert_with(|| watch::Sender::new(false))
+            .subscribe();
         self.0.count.store(orders.len(), Ordering::Release);
-        Attention { news: Some(news), order, wakeups: self.clone() }
+        Attention {
+            news: Some(news),
+            order,
+            wakeups: self.clone(),
+        }
     }
 
     /// Something was written about the order.
@@ -83,7 +90,10 @@ impl Drop for Attention {
         let mut orders = self.wakeups.0.orders.lock();
         // First this receiver, so that the sender's count is of the others.
         self.news = None;
-        if orders.get(&self.order).is_some_and(watch::Sender::is_closed) {
+        if orders
+            .get(&self.order)
+            .is_some_and(watch::Sender::is_closed)
+        {
             orders.remove(&self.order);
         }
         self.wakeups.0.count.store(orders.len(), Ordering::Release);

@@ -101,20 +101,32 @@ impl FulfilmentEvents {
 
     async fn dispatched(&self, tx: &Tx, envelope: &Envelope) -> Result<(), HandleError> {
         let event: ShipmentDispatched = envelope.decode()?;
-        let about = About { order: event.order_id, user: event.user_id };
+        let about = About {
+            order: event.order_id,
+            user: event.user_id,
+        };
         let parcel = Parcel {
             shipment: event.shipment_id,
             tracking_number: &event.tracking_number,
         };
-        let moved = self.progress.shipped(tx, &envelope.call(), about, parcel).await?;
+        let moved = self
+            .progress
+            .shipped(tx, &envelope.call(), about, parcel)
+            .await?;
         unless_early(moved)
     }
 
     async fn delivered(&self, tx: &Tx, envelope: &Envelope) -> Result<(), HandleError> {
         let event: ShipmentDelivered = envelope.decode()?;
-        let about = About { order: event.order_id, user: event.user_id };
+        let about = About {
+            order: event.order_id,
+            user: event.user_id,
+        };
         let call = envelope.call();
-        let moved = self.progress.delivered(tx, &call, about, event.shipment_id).await?;
+        let moved = self
+            .progress
+            .delivered(tx, &call, about, event.shipment_id)
+            .await?;
         unless_early(moved)
     }
 
