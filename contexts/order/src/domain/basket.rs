@@ -19,6 +19,10 @@ pub(crate) struct Offer {
 }
 
 /// A line of an order, at the price of its day.
+#[expect(
+    clippy::struct_field_names,
+    reason = "`line_total` is what clients call it, beside the order's `total`"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Line {
     pub(crate) product_id: ProductId,
@@ -180,14 +184,12 @@ pub(crate) struct PricedBasket {
 
 #[cfg(test)]
 mod tests {
-    use cleave_vocabulary::{Currency, IdSource, SequentialIds};
+    use cleave_vocabulary::Currency;
 
     use super::*;
 
     fn product(number: usize) -> ProductId {
-        let ids = SequentialIds::default();
-        (0..number).for_each(|_| drop(ids.uuid()));
-        ProductId::from_uuid(ids.uuid())
+        ProductId::from_uuid(uuid::Uuid::from_u128(number as u128))
     }
 
     fn offer(number: usize, price: Money, available: i64) -> Offer {

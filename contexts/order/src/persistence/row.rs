@@ -7,30 +7,32 @@ use super::sql::corrupt;
 use crate::domain::{Cancellation, Order, PaymentOfOrder, ShipmentOfOrder};
 
 /// A row of `orders`.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "orders")]
-pub struct Model {
+pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Uuid,
-    pub user_id: Uuid,
-    pub status: String,
-    pub items: String,
-    pub total_amount: i64,
-    pub currency: String,
-    pub payment_method: String,
-    pub shipping_address: String,
-    pub payment_id: Option<Uuid>,
-    pub payment_status: Option<String>,
-    pub shipment_id: Option<Uuid>,
-    pub shipment_status: Option<String>,
-    pub tracking_number: Option<String>,
-    pub cancel_reason: Option<String>,
-    pub cancel_detail: Option<String>,
-    pub version: i64,
-    pub created_at: i64,
-    pub updated_at: i64,
+    pub(super) id: Uuid,
+    pub(super) user_id: Uuid,
+    pub(super) status: String,
+    pub(super) items: String,
+    pub(super) total_amount: i64,
+    pub(super) currency: String,
+    pub(super) payment_method: String,
+    pub(super) shipping_address: String,
+    payment_id: Option<Uuid>,
+    payment_status: Option<String>,
+    shipment_id: Option<Uuid>,
+    shipment_status: Option<String>,
+    tracking_number: Option<String>,
+    cancel_reason: Option<String>,
+    cancel_detail: Option<String>,
+    pub(super) version: i64,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

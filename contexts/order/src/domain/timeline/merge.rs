@@ -23,12 +23,6 @@ pub(crate) struct Sources {
     pub(crate) observed: Source,
 }
 
-impl Sources {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.own.is_empty() && self.log.is_empty() && self.observed.is_empty()
-    }
-}
-
 /// The story as it happened, for who reads it as a whole.
 pub(crate) fn as_it_happened(mut sources: Sources) -> Vec<Item> {
     // Stable, so that what is said to have happened at once stays in the order
