@@ -1,1 +1,4 @@
 //! The program: command line, settings, composition root, gateway, console.
+
+pub mod gateway;
+pub mod host;

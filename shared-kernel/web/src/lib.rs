@@ -9,6 +9,7 @@ mod etag;
 mod idempotency;
 mod page;
 mod params;
+mod prefer;
 mod problem;
 #[cfg(test)]
 mod testing;
@@ -23,4 +24,5 @@ pub use etag::{IfMatch, Tagged, Version, conditional};
 pub use idempotency::{Answer, Idempotency, IdempotencyOptions, Once, Scope};
 pub use page::{Cursor, Page, Paging};
 pub use params::{Params, PathId};
+pub use prefer::prefer_wait;
 pub use problem::{Details, FieldError, Problem, method_not_allowed, not_found};

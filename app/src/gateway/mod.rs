@@ -1,0 +1,115 @@
+//! One front door. A request passes, from the outside in: correlation and its
+//! trace span; compression; authentication; the [door](door) (rate limit, size,
+//! time, panics, security headers, metrics); `If-None-Match`; and then the
+//! router of its context. Contexts authorise for themselves.
+
+mod client;
+mod docs;
+mod document;
+mod door;
+mod headers;
+mod keys;
+mod rate_limit;
+mod settings;
+mod unknown;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use cleave_user_contract::port::UserPort;
+use cleave_vocabulary::{Clock, IdSource};
+use cleave_web::{Authenticate, TokenVerifier, conditional, correlate, method_not_allowed};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::host::{Health, HttpSettings, Metrics, Readiness, health, metrics};
+use door::Door;
+use rate_limit::RateLimit;
+
+pub use document::document;
+pub use keys::{fetch_keys, keep_keys};
+pub use settings::{GatewaySettings, RateLimitSettings};
+
+/// A context, as the gateway sees it.
+pub struct Front {
+    /// `order`.
+    pub name: &'static str,
+    /// Its public API, paths from the root.
+    pub api: OpenApiRouter,
+    /// How it is.
+    pub health: Health,
+}
+
+/// What the gateway is built from.
+pub struct Parts {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives correlation ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Verifies tokens; see [`keep_keys`].
+    pub verifier: TokenVerifier,
+    /// Shows the public keys.
+    pub users: Arc<dyn UserPort>,
+    /// The metrics to show.
+    pub metrics: Metrics,
+    /// The settings of `http`.
+    pub http: HttpSettings,
+    /// The settings of `gateway`.
+    pub gateway: GatewaySettings,
+    /// Cancelled when the program is to stop.
+    pub stop: CancellationToken,
+}
+
+/// The whole public surface: the contexts' APIs, the operators' (`ops`), and
+/// what a platform asks for.
+pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router {
+    let mut readiness = BTreeMap::new();
+    let mut api = OpenApiRouter::default().merge(ops);
+    for context in contexts {
+        readiness.insert(context.name, context.health);
+        api = api.merge(context.api);
+    }
+    let (router, operations) = api.split_for_parts();
+    let readiness = Readiness {
+        contexts: Arc::new(readiness),
+        stop: parts.stop.clone(),
+    };
+    let router = router
+        .merge(docs::docs(&document(operations)))
+        .merge(keys::jwks(parts.users.clone()))
+        .merge(health(readiness))
+        .merge(metrics(parts.metrics.clone()))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(unknown::unknown);
+    behind_the_door(router, parts)
+}
+
+/// One layer of layers: the router boxes what it is given, once for each.
+fn behind_the_door(router: Router, parts: &Parts) -> Router {
+    let door = Arc::new(Door {
+        clock: parts.clock.clone(),
+        rate_limit: RateLimit::new(&parts.gateway),
+        body_limit: parts.http.body_limit,
+        time_limit: parts.http.time_limit,
+        stop: parts.stop.clone(),
+    });
+    let ids = parts.ids.clone();
+    let worth_it = SizeAbove::new(parts.gateway.compress_from)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES);
+    router.layer(
+        ServiceBuilder::new()
+            .layer(from_fn(move |request, next| {
+                correlate(ids.clone(), request, next)
+            }))
+            .layer(CompressionLayer::new().compress_when(worth_it))
+            .layer(Authenticate::new(parts.verifier.clone()))
+            .layer(from_fn_with_state(door, door::pass))
+            .layer(from_fn(conditional)),
+    )
+}

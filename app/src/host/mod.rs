@@ -1,0 +1,12 @@
+//! What carries the gateway: the listener, and the addresses that a platform
+//! asks for (health, metrics). Nothing here knows a use case.
+
+mod health;
+mod metrics;
+mod server;
+mod settings;
+
+pub use health::{Health, Readiness, health};
+pub use metrics::{Metrics, metrics};
+pub use server::serve;
+pub use settings::HttpSettings;
