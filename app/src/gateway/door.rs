@@ -17,7 +17,7 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use super::headers::secure;
-use super::rate_limit::RateLimit;
+use super::rate_limit::{Admission, RateLimit};
 
 /// What the door knows.
 pub(super) struct Door {
@@ -34,7 +34,7 @@ pub(super) async fn pass(State(door): State<Arc<Door>>, request: Request, next: 
     let visit = Visit::of(&door, &request);
     let admission = door.rate_limit.as_ref();
     let admission = admission.and_then(|limits| limits.admit(&request));
-    let mut response = match admission.as_ref().and_then(|admission| admission.refusal()) {
+    let mut response = match admission.as_ref().and_then(Admission::refusal) {
         Some(refusal) => refusal.into_response(),
         None => door.serve(request, next).await,
     };
