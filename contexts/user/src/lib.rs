@@ -16,7 +16,7 @@ use std::sync::Arc;
 use cleave_hosting::{Context, Needs, Task};
 use cleave_messaging::DeadLetters;
 use cleave_store::StoreError;
-use cleave_user_contract::port::UserPort;
+use cleave_user_contract::port::{UserPort, routes};
 use cleave_vocabulary::{CallContext, EventSource};
 use cleave_web::Idempotency;
 
@@ -70,7 +70,7 @@ pub fn build(deps: Deps) -> UserContext {
     let context = Context {
         name: "user",
         api: http::api(services.clone(), idempotency),
-        internal: axum::Router::new(),
+        internal: routes(port.clone(), services.clock.clone()),
         handlers: Vec::new(),
         tasks,
         dead_letters: DeadLetters::new(needs.store.clone()),
