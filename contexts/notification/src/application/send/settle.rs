@@ -1,0 +1,141 @@
+//! Settles a batch in one unit of work: a statement for all that was sent, one
+//! for their events, and one for each of the few that were not sent.
+
+use std::collections::HashSet;
+
+use cleave_messaging::Outbox;
+use cleave_notification_contract::events::{NotificationFailed, NotificationSent};
+use cleave_store::{StoreError, Tx, Unit, UnitError};
+use cleave_vocabulary::{Envelope, NotificationId, Timestamp, UserId};
+
+use super::Sender;
+use crate::domain::{EMAIL, Queued, Settlement};
+use crate::persistence::notifications::{self, Due};
+
+/// What became of a batch.
+pub(super) struct Settled {
+    at: Timestamp,
+    sent: Vec<Queued>,
+    /// The latest moment that any of the sent was due.
+    due: Timestamp,
+    unsent: Vec<(Queued, Settlement)>,
+    put_off: Vec<((UserId, NotificationId), Timestamp)>,
+}
+
+impl Settled {
+    pub(super) fn new(at: Timestamp) -> Self {
+        Self {
+            at,
+            sent: Vec::new(),
+            due: Timestamp::EPOCH,
+            unsent: Vec::new(),
+            put_off: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, due: Due, settlement: Settlement) {
+        if settlement == Settlement::Sent {
+            self.due = self.due.max(due.since);
+            self.sent.push(due.queued);
+        } else {
+            self.unsent.push((due.queued, settlement));
+        }
+    }
+
+    pub(super) fn fail(&mut self, due: Due, error: String) {
+        self.add(due, Settlement::Failed { error });
+    }
+
+    pub(super) fn put_off(&mut self, queued: &Queued, until: Timestamp) {
+        self.put_off.push(((queued.user, queued.id), until));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sent.is_empty() && self.unsent.is_empty() && self.put_off.is_empty()
+    }
+}
+
+/// A settled batch with the event that each message deserves.
+struct Announced {
+    settled: Settled,
+    sent: Vec<(NotificationId, Envelope)>,
+    /// Beside `settled.unsent`: an event for each that has failed for good.
+    failed: Vec<Option<Envelope>>,
+}
+
+impl Sender {
+    /// Writes down what became of a batch, and says so.
+    pub(super) async fn settle(&self, settled: Settled) -> Result<(), StoreError> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let announced = self.announce(settled);
+        let written = self
+            .store
+            .write(async move |tx| -> Unit<_> { write(tx, &announced).await });
+        let (sent, failed) = written.await.map_err(UnitError::into_store_error)?;
+        metrics::counter!("cleave_notifications_total", "outcome" => "sent").increment(sent);
+        metrics::counter!("cleave_notifications_total", "outcome" => "failed").increment(failed);
+        Ok(())
+    }
+
+    fn announce(&self, settled: Settled) -> Announced {
+        let sent = settled.sent.iter().map(|queued| {
+            let event = NotificationSent {
+                notification_id: queued.id,
+                user_id: queued.user,
+                kind: queued.kind.clone(),
+                channel: EMAIL.to_owned(),
+                order_id: queued.order,
+            };
+            (queued.id, self.events.event(&queued.call(), &event))
+        });
+        let failed = settled.unsent.iter().map(|(queued, settlement)| {
+            let Settlement::Failed { error } = settlement else {
+                return None;
+            };
+            let event = NotificationFailed {
+                notification_id: queued.id,
+                user_id: queued.user,
+                kind: queued.kind.clone(),
+                channel: EMAIL.to_owned(),
+                order_id: queued.order,
+                error: error.clone(),
+            };
+            Some(self.events.event(&queued.call(), &event))
+        });
+        Announced {
+            sent: sent.collect(),
+            failed: failed.collect(),
+            settled,
+        }
+    }
+}
+
+/// The unit; how many were sent and how many failed. A message that somebody else
+/// has settled since is left alone, and nothing is said of it here.
+async fn write(tx: &Tx, announced: &Announced) -> Unit<(u64, u64)> {
+    let settled = &announced.settled;
+    let mut events = Vec::with_capacity(announced.sent.len());
+    if !settled.sent.is_empty() {
+        let keys: Vec<_> = settled.sent.iter().map(|it| (it.user, it.id)).collect();
+        let marked = notifications::mark_sent(tx, &keys, settled.due, settled.at).await?;
+        let all = marked.len() == keys.len();
+        let marked: HashSet<_> = marked.into_iter().filter(|_| !all).collect();
+        let ours = announced.sent.iter();
+        let ours = ours.filter(|(id, _)| all || marked.contains(id));
+        events.extend(ours.map(|(_, event)| event.clone()));
+    }
+    let sent = events.len() as u64;
+    for ((queued, settlement), event) in settled.unsent.iter().zip(&announced.failed) {
+        let key = (queued.user, queued.id);
+        if notifications::settle_unsent(tx, key, settlement, settled.at).await? {
+            events.extend(event.clone());
+        }
+    }
+    for (key, until) in &settled.put_off {
+        notifications::put_off(tx, *key, *until).await?;
+    }
+    Outbox::append(tx, &events).await?;
+    Ok((sent, events.len() as u64 - sent))
+}

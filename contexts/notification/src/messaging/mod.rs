@@ -1,0 +1,40 @@
+//! Events to use cases. Two handlers, because the two kinds of events have
+//! different keys: what happens to orders must not wait for what happens to users.
+
+mod order_events;
+mod user_events;
+
+use std::sync::Arc;
+
+use cleave_messaging::Handler;
+use cleave_order_contract::events::{
+    OrderCancelled, OrderConfirmed, OrderCreated, OrderDelivered, OrderPaid, OrderShipped,
+};
+use cleave_user_contract::events::UserRegistered;
+use cleave_vocabulary::{Clock, Event};
+
+use order_events::TellOfOrders;
+use user_events::RememberRecipients;
+
+/// The context's handlers.
+pub(crate) fn handlers(clock: &Arc<dyn Clock>) -> Vec<Handler> {
+    vec![
+        Handler {
+            name: "tell_of_orders",
+            types: &[
+                OrderCreated::TYPE,
+                OrderConfirmed::TYPE,
+                OrderPaid::TYPE,
+                OrderShipped::TYPE,
+                OrderDelivered::TYPE,
+                OrderCancelled::TYPE,
+            ],
+            apply: Arc::new(TellOfOrders(clock.clone())),
+        },
+        Handler {
+            name: "remember_recipients",
+            types: &[UserRegistered::TYPE],
+            apply: Arc::new(RememberRecipients(clock.clone())),
+        },
+    ]
+}
