@@ -343,5 +343,10 @@ pub(super) fn subject(id: SagaId) -> String {
     format!("about-{id}")
 }
 
+/// Whether it waits for the time of its next attempt.
+pub(super) fn in_backoff(view: &SagaView) -> bool {
+    view.status == SagaStatus::Waiting && view.next_attempt_at.is_some()
+}
+
 /// Long enough for every lease to have lapsed.
 pub(super) const LAPSE: Duration = Duration::from_secs(31);

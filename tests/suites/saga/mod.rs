@@ -3,7 +3,14 @@
 //! at each moment; killed before and after each commit.
 
 mod bench;
+mod cancel;
+mod compensation;
+mod crash;
 mod errand;
 mod happy;
+mod leases;
 mod matrix;
 mod provider;
+mod timers;
+mod versions;
+mod views;

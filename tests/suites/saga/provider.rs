@@ -221,7 +221,7 @@ impl Provider {
         }
         let known = self.inner.lock().outcomes.get(key).copied();
         let resolution = match known {
-            Some(true) => Resolution::Done(json!({"step": step})),
+            Some(true) => Resolution::Done(json!({"done": true})),
             Some(false) => Resolution::Refused(refusal()),
             None => Resolution::Never,
         };
@@ -281,11 +281,11 @@ impl Provider {
         }
         match inner.outcomes.get(key) {
             Some(false) => Action::Refused(refusal()),
-            Some(true) => Action::Done(json!({"key": key})),
+            Some(true) => Action::Done(json!({"done": true})),
             None => {
                 inner.outcomes.insert(key.to_owned(), true);
                 inner.effects.entry(key.to_owned()).or_default().0 += 1;
-                Action::Done(json!({"key": key}))
+                Action::Done(json!({"done": true}))
             }
         }
     }

@@ -60,6 +60,23 @@ impl Default for EngineOptions {
     }
 }
 
+impl EngineOptions {
+    /// What is wrong with them, by the name of the setting.
+    pub fn validate(&self) -> Result<(), String> {
+        for (name, fits) in [
+            ("concurrency", self.concurrency > 0),
+            ("lease", !self.lease.is_zero()),
+            ("poll", !self.poll.is_zero()),
+            ("compensation_attempts", self.compensation_attempts > 0),
+        ] {
+            if !fits {
+                return Err(format!("saga.{name} must be more than nothing"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What an engine is built from.
 pub struct EngineParts {
     /// Where sagas, their log, and their effects are.

@@ -67,16 +67,24 @@ pub(crate) async fn wait_settled(
 ) -> Unit<Option<SagaStatus>> {
     // Waits from before it looks, so that no end falls in between.
     let mut waiter = core.settled.waiter(subject);
-    let status = status(core, subject).await?;
-    if status.is_none_or(SagaStatus::is_settled) {
-        return Ok(status);
-    }
-    tokio::select! {
-        biased;
-        told = waiter.told() => Ok(told),
-        () = core.clock.sleep_until(deadline) => self::status(core, subject).await,
+    loop {
+        let status = status(core, subject).await?;
+        let now = core.clock.now();
+        if status.is_none_or(SagaStatus::is_settled) || now >= deadline {
+            return Ok(status);
+        }
+        // Another process may bring it to its end, and tells nobody here.
+        let look = now.plus(core.options.poll * LOOK_EVERY).min(deadline);
+        tokio::select! {
+            biased;
+            told = waiter.told() => return Ok(told),
+            () = core.clock.sleep_until(look) => {}
+        }
     }
 }
+
+/// Polls that pass between two looks at a saga that somebody waits for.
+const LOOK_EVERY: u32 = 4;
 
 async fn status(core: &Core, subject: &str) -> Unit<Option<SagaStatus>> {
     let subject = subject.to_owned();
