@@ -6,6 +6,7 @@ use std::time::Duration;
 use cleave_inventory_contract::events::{InventoryReleased, ReleaseReason};
 use cleave_inventory_contract::port::{HoldingState, RESERVATION_EXPIRED};
 use cleave_vocabulary::OrderId;
+use tokio::task::JoinSet;
 
 use super::shop::{Shop, refused};
 
@@ -114,21 +115,20 @@ async fn of_taking_and_expiring_exactly_one_happens() {
     // All of them are asked for while the clock passes their time.
     shop.clock
         .advance(TTL.saturating_sub(Duration::from_millis(1)));
-    let takers: Vec<_> = orders
-        .iter()
-        .map(|order| {
-            let (shop, order) = (shop.clone(), *order);
-            tokio::spawn(async move { shop.take(order, &format!("{order}:take")).await.is_ok() })
-        })
-        .collect();
+    let mut takers = JoinSet::new();
+    for order in orders {
+        let shop = shop.clone();
+        takers.spawn(async move { (order, shop.take(order, &format!("{order}:take")).await) });
+    }
     shop.clock.advance(Duration::from_millis(1));
     let mut taken = 0;
-    for (taker, order) in takers.into_iter().zip(&orders) {
-        if taker.await.expect("answers") {
+    while let Some(answer) = takers.join_next().await {
+        let (order, answer) = answer.expect("answers");
+        if answer.is_ok() {
             taken += 1;
-            assert_eq!(shop.holding(*order).await, Some(HoldingState::Taken));
+            assert_eq!(shop.holding(order).await, Some(HoldingState::Taken));
         } else {
-            until_expired(&shop, &[*order]).await;
+            until_expired(&shop, &[order]).await;
         }
     }
     running.stop().await;

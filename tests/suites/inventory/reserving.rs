@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use cleave_inventory::InventorySettings;
 use cleave_inventory_contract::events::{InventoryReserved, ReservationFailed, StockLow};
 use cleave_inventory_contract::port::{
     ALREADY_RELEASED, HoldingState, INSUFFICIENT_INVENTORY, ShortLine, UNKNOWN_PRODUCT,
 };
 use cleave_vocabulary::{KeyedOutcome, OutcomeOf, ProductId};
+use tokio::task::JoinSet;
 
 use super::shop::{Shop, refused};
-use cleave_inventory::InventorySettings;
 
 async fn outcome(shop: &Shop, key: &str) -> KeyedOutcome<()> {
     let asked = OutcomeOf { key: key.into() };
@@ -55,7 +56,7 @@ async fn where_one_line_falls_short_nothing_is_held() {
         requested: 4,
         available: 3,
     };
-    assert_eq!(short, [expected.clone()]);
+    assert_eq!(short, std::slice::from_ref(&expected));
     assert_eq!(shop.stock().await, [(50, 0), (3, 0)]);
     assert_eq!(shop.holding(order).await, None);
     let events = shop.events().await;
@@ -224,25 +225,22 @@ async fn two_hundred_buyers_never_get_more_than_there_is() {
     const UNITS: i64 = 50;
     let shop = Arc::new(Shop::open().await);
     let [globe, fan, tape] = shop.stocked([UNITS, 1_000, UNITS]).await;
-    let buyers: Vec<_> = (0..200)
-        .map(|buyer| {
-            let shop = shop.clone();
-            let lines = match buyer % 3 {
-                0 => vec![(globe, 1), (fan, 2), (tape, 1)],
-                1 => vec![(tape, 1), (globe, 1)],
-                _ => vec![(fan, 1), (tape, 1), (globe, 1)],
-            };
-            tokio::spawn(async move {
-                let order = shop.order();
-                let key = order.to_string();
-                shop.reserve(order, &key, &lines).await.is_ok()
-            })
-        })
-        .collect();
-    let mut held = 0;
-    for buyer in buyers {
-        held += i64::from(buyer.await.expect("answers"));
+    let mut buyers = JoinSet::new();
+    for buyer in 0..200 {
+        let shop = shop.clone();
+        let lines = match buyer % 3 {
+            0 => vec![(globe, 1), (fan, 2), (tape, 1)],
+            1 => vec![(tape, 1), (globe, 1)],
+            _ => vec![(fan, 1), (tape, 1), (globe, 1)],
+        };
+        buyers.spawn(async move {
+            let order = shop.order();
+            let key = order.to_string();
+            shop.reserve(order, &key, &lines).await.is_ok()
+        });
     }
+    let answers = buyers.join_all().await;
+    let held = answers.into_iter().map(i64::from).sum::<i64>();
     assert_eq!(held, UNITS);
     let stock = shop.stock().await;
     assert_eq!((stock[0], stock[2]), ((UNITS, UNITS), (UNITS, UNITS)));

@@ -6,21 +6,24 @@ use cleave_hosting::{Auditor, Needs, Task};
 use cleave_inventory::{Catalogue, Deps, InventoryContext, InventorySettings, ProductRow, build};
 use cleave_inventory_contract::port::{
     GetHoldings, HoldingState, InventoryPort, ReleaseStock, Released, ReserveStock, Reserved,
-    StockLine, TakeStock, Taken,
+    StockLine, TakeStock, Taken, Wired,
 };
 use cleave_messaging::Outbox;
 use cleave_store::{Store, Tx, UnitError};
+use cleave_tests::api::{Api, Ask};
 use cleave_tests::stores::TempStore;
 use cleave_vocabulary::{
     CallContext, Currency, Envelope, IdSource, ManualClock, Money, OrderId, PortError, ProductId,
-    Refusal, UuidV7Ids,
+    Refusal, UserId, UuidV7Ids,
 };
-use cleave_web::IdempotencyOptions;
+use cleave_web::{IdempotencyOptions, Role};
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 /// The context under test.
@@ -28,10 +31,13 @@ pub(super) struct Shop {
     pub(super) port: Arc<dyn InventoryPort>,
     pub(super) catalogue: Catalogue,
     pub(super) auditor: Arc<dyn Auditor>,
+    pub(super) api: Api,
+    pub(super) operations: Vec<String>,
     tasks: Mutex<Vec<Task>>,
     pub(super) store: Store,
     pub(super) clock: ManualClock,
     pub(super) ids: Arc<dyn IdSource>,
+    admin: UserId,
     _folder: TempDir,
 }
 
@@ -56,13 +62,18 @@ impl Shop {
             port,
             catalogue,
         } = build(Deps { needs, settings });
+        let (routes, document) = context.api.split_for_parts();
         Self {
-            port,
+            // What a caller in another process would see.
+            port: Arc::new(Wired::new(port, Arc::new(clock.clone()))),
             catalogue,
+            api: Api::trusting(routes),
+            operations: operations(&document),
             auditor: context.auditor,
             tasks: Mutex::new(context.tasks),
             store,
             clock,
+            admin: ids.next(),
             ids,
             _folder: folder,
         }
@@ -181,9 +192,14 @@ impl Shop {
     pub(super) fn start(&self) -> Running {
         let stop = CancellationToken::new();
         let tasks = std::mem::take(&mut *self.tasks.lock());
-        let run = |task: Task| tokio::spawn((task.run)(stop.clone()));
-        let tasks = tasks.into_iter().map(run).collect();
+        let running = tasks.into_iter().map(|task| (task.run)(stop.clone()));
+        let tasks = running.collect();
         Running { stop, tasks }
+    }
+
+    /// The same request, from an admin.
+    pub(super) fn as_admin(&self, ask: Ask) -> Ask {
+        ask.caller(self.admin, Role::Admin)
     }
 
     /// Every invariant holds.
@@ -203,16 +219,26 @@ impl Shop {
 /// Background work, until it is stopped.
 pub(super) struct Running {
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl Running {
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        for task in self.tasks {
-            task.await.expect("ends in good order");
-        }
+        self.tasks.join_all().await;
     }
+}
+
+/// `get /api/v1/…`, as the document has them.
+fn operations(document: &OpenApi) -> Vec<String> {
+    let json = serde_json::to_value(&document.paths).expect("JSON");
+    let paths = json.as_object().expect("paths");
+    let named = |(path, item): (&String, &Value)| {
+        let methods = item.as_object().expect("operations").keys();
+        let named = methods.map(|method| format!("{method} {path}"));
+        named.collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(named).collect()
 }
 
 /// A row of an import at 100 pence.

@@ -35,33 +35,39 @@ pub(crate) enum AvailabilityRefusal {
     UnknownProducts(Vec<ProductId>),
 }
 
-/// Looks at each product once, with its lines summed.
+/// Looks at each product once, with its lines summed, in the order asked.
 pub(crate) async fn check_availability(
     inventory: &Inventory,
-    lines: &[StockLine],
+    asked: &[StockLine],
 ) -> Unit<Vec<Availability>, AvailabilityRefusal> {
     let lines =
-        Lines::sum(lines).map_err(|_| UnitError::Refused(AvailabilityRefusal::InvalidLines))?;
+        Lines::sum(asked).map_err(|_| UnitError::Refused(AvailabilityRefusal::InvalidLines))?;
     let products: Vec<ProductId> = lines.iter().map(|(product, _)| product).collect();
-    let levels: HashMap<_, _> = inventory
+    let levels = inventory
         .store
         .read(async move |tx: &Tx| Ok(persistence::levels(tx, products.iter().copied()).await?))
         .await
         .map_err(|error: UnitError<Infallible>| error.map_refusal(|never| match never {}))?;
-    let unknown: Vec<ProductId> = lines
-        .iter()
-        .map(|(product, _)| product)
-        .filter(|product| !levels.contains_key(product))
-        .collect();
-    if !unknown.is_empty() {
-        return Err(UnitError::Refused(AvailabilityRefusal::UnknownProducts(
-            unknown,
-        )));
+    let mut requested: HashMap<ProductId, u32> = lines.iter().collect();
+    let (mut checked, mut unknown) = (vec![], vec![]);
+    for line in asked {
+        let product = line.product_id;
+        let Some(requested) = requested.remove(&product) else {
+            continue;
+        };
+        match levels.get(&product) {
+            Some(level) => checked.push(Availability {
+                product,
+                requested,
+                available: level.available(),
+            }),
+            None => unknown.push(product),
+        }
     }
-    let checked = lines.iter().map(|(product, requested)| Availability {
-        product,
-        requested,
-        available: levels[&product].available(),
-    });
-    Ok(checked.collect())
+    if unknown.is_empty() {
+        Ok(checked)
+    } else {
+        let refusal = AvailabilityRefusal::UnknownProducts(unknown);
+        Err(UnitError::Refused(refusal))
+    }
 }

@@ -10,7 +10,7 @@ use crate::persistence;
 /// Which products.
 #[derive(Debug, Clone)]
 pub(crate) struct ListProducts {
-    /// In sku or name, whatever the case; everything where it is empty.
+    /// In sku or name, whatever the case; everything where there is none.
     pub(crate) search: Option<String>,
     /// Older than this one.
     pub(crate) before: Option<ProductId>,
@@ -26,7 +26,7 @@ pub(crate) async fn list_products(
     inventory
         .store
         .read(async move |tx: &Tx| {
-            let search = asked.search.as_deref().filter(|text| !text.is_empty());
+            let search = asked.search.as_deref();
             Ok(persistence::list_products(tx, search, asked.before, asked.limit).await?)
         })
         .await

@@ -13,13 +13,24 @@ use crate::domain::{
 };
 
 /// A search in the catalogue.
-#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
     /// Finds products that bear this text in their sku or name, whatever the case.
     #[param(max_length = 200)]
-    #[validate(length(max = 200))]
-    pub(super) search: Option<String>,
+    search: Option<String>,
+}
+
+impl Search {
+    /// The text to look for; nothing where the client looks for nothing.
+    pub(super) fn parse(&self) -> Result<Option<String>, Rule> {
+        let text = self.search.as_deref().unwrap_or_default().trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        // What could not be in a name need not be looked for.
+        ProductName::parse(text).map(|text| Some(text.as_str().to_owned()))
+    }
 }
 
 /// A new product.
@@ -124,7 +135,7 @@ impl Validate for CreateProduct {
             ("sku", Sku::parse(&self.sku).err()),
             ("name", ProductName::parse(&self.name).err()),
             ("description", described(self.description.as_deref())),
-            ("price", Price::parse(self.price).err()),
+            ("price.amount", Price::parse(self.price).err()),
             ("on_hand", OnHand::parse(self.on_hand).err()),
         ])
     }
@@ -154,7 +165,7 @@ impl Validate for EditProduct {
         broken([
             ("name", name.and_then(Result::err)),
             ("description", described(description)),
-            ("price", price.and_then(Result::err)),
+            ("price.amount", price.and_then(Result::err)),
         ])
     }
 }

@@ -7,7 +7,6 @@ use cleave_vocabulary::id::kind;
 use cleave_web::{
     Answer, Body, Cursor, IfMatch, Once, Page, Paging, Params, PathId, Problem, Scope,
 };
-use validator::Validate;
 
 use super::Api;
 use super::admin::Admin;
@@ -38,13 +37,12 @@ pub(super) async fn list(
     Params(search): Params<Search>,
     paging: Paging,
 ) -> Result<axum::Json<Page<ProductView>>, Problem> {
-    if search.validate().is_err() {
-        let message = "must be at most 200 characters";
-        return Err(Problem::invalid_field("search", "too_long", message));
-    }
+    let search = search
+        .parse()
+        .map_err(|rule| Problem::invalid_field("search", rule.code, rule.message))?;
     let before = paging.cursor.as_ref().map(Cursor::decode).transpose()?;
     let asked = ListProducts {
-        search: search.search,
+        search,
         before,
         limit: paging.limit + 1,
     };
