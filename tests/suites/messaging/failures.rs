@@ -19,11 +19,10 @@ async fn an_event_that_fails_is_tried_again_in_its_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_keys_flow_while_one_waits_for_its_next_attempt() {
     let world = World::new().await;
-    world.script.next("a", &[Does::Later]);
+    world.script.always("a", Does::Later);
     let consumer = world.consumer(&["recorder"]).await;
     let (relay, _) = world.relay();
     world.emit(&["a"]).await;
-    // The clock stands still: the attempt that failed is not repeated.
     let others = world.emit(&["b", "c", "d"]).await;
     let done = async || world.effects("recorder", "d").await == others[2..];
     while !done().await {

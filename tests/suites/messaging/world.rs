@@ -16,7 +16,7 @@ use cleave_tests::stores::TempStore;
 use cleave_vocabulary::{Envelope, EventId, ManualClock};
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, Statement};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub(super) const KIND: &str = "thing.happened";
@@ -121,19 +121,23 @@ pub(super) struct World {
 /// Something that runs until it is stopped, or killed.
 pub(super) struct Running {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinSet<()>,
 }
 
 impl Running {
+    fn new(stop: CancellationToken, run: impl Future<Output = ()> + Send + 'static) -> Self {
+        let task = std::iter::once(run).collect();
+        Self { stop, task }
+    }
+
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        self.task.await.expect("it ends well");
+        self.task.join_all().await;
     }
 
     /// Ends it where it stands, as a crash would.
-    pub(super) async fn kill(self) {
-        self.task.abort();
-        drop(self.task.await);
+    pub(super) async fn kill(mut self) {
+        self.task.shutdown().await;
     }
 }
 
@@ -190,10 +194,7 @@ impl World {
         };
         let stop = CancellationToken::new();
         let run = consumer.start(stop.clone()).await.expect("subscribes");
-        Running {
-            stop,
-            task: tokio::spawn(run),
-        }
+        Running::new(stop, run)
     }
 
     pub(super) fn relay(&self) -> (Running, RelayHandle) {
@@ -204,8 +205,7 @@ impl World {
         let (store, clock) = (self.temp.store.clone(), Arc::new(self.clock.clone()));
         let relay = Relay::new(store, bus, clock, RelayOptions::default());
         let (handle, stop) = (relay.handle(), CancellationToken::new());
-        let task = tokio::spawn(relay.run(stop.clone()));
-        (Running { stop, task }, handle)
+        (Running::new(stop.clone(), relay.run(stop)), handle)
     }
 
     pub(super) fn event(&self, subject: &str) -> Arc<Envelope> {

@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::{Desk, Setback, Together};
-use crate::{Delivery, Settle};
+use crate::{Delivery, Settle, sql};
 
 /// The lane of one handler.
 pub(super) struct Lane {
@@ -92,7 +92,8 @@ impl Lane {
     /// Fills the batch without waiting: first with what is due again. Whether
     /// the stream has ended.
     fn take_ready(&mut self, batch: &mut Vec<InHand>) -> bool {
-        let (now, limit) = (self.desk.clock.now(), self.desk.options.concurrency.max(1));
+        let limit = self.desk.options.concurrency.clamp(1, sql::ROWS);
+        let now = self.desk.clock.now();
         while batch.len() < limit {
             let first = self.waiting.first_entry();
             match first.filter(|first| first.key().0 <= now) {
