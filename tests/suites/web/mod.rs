@@ -5,3 +5,4 @@ mod door;
 mod gateway;
 mod idempotency;
 mod listener;
+mod ops;

@@ -1,0 +1,102 @@
+//! `/api/v1/ops`: what operators see and do, over all contexts of this process.
+//! Everything here is for admins. Nothing here decides: each context says what
+//! may be done with its sagas, letters and breakers, and counts its own invariants.
+
+mod audit;
+mod breakers;
+mod dead_letters;
+mod keyed;
+mod sagas;
+mod topology;
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use cleave_hosting::{Auditor, SagaAdmin};
+use cleave_messaging::DeadLetters;
+use cleave_resilience::Guard;
+use cleave_web::{Caller, Idempotency, Problem};
+use http::request::Parts;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use audit::Audit;
+pub use sagas::{FulfilmentStyle, SagaSource};
+pub use topology::{Placement, Transport};
+
+/// What operators look at.
+pub struct Operations {
+    /// The sagas of each context that has any.
+    pub sagas: Vec<SagaSource>,
+    /// The dead letters of each context.
+    pub dead_letters: Vec<DeadLetters>,
+    /// Every guard, by its name.
+    pub guards: Vec<Guard>,
+    /// Where each context runs.
+    pub topology: Vec<Placement>,
+    /// Count the invariants of each context.
+    pub auditors: Vec<Arc<dyn Auditor>>,
+    /// Outcomes of operators' requests; of any context of this process.
+    pub idempotency: Idempotency,
+}
+
+impl Operations {
+    /// Nothing to look at yet.
+    pub fn new(idempotency: Idempotency) -> Self {
+        Self {
+            sagas: Vec::new(),
+            dead_letters: Vec::new(),
+            guards: Vec::new(),
+            topology: Vec::new(),
+            auditors: Vec::new(),
+            idempotency,
+        }
+    }
+
+    /// Takes what a context offers to operators.
+    pub fn add(&mut self, context: &cleave_hosting::Context, style: FulfilmentStyle) {
+        let sagas = context
+            .sagas
+            .clone()
+            .map(|admin: Arc<dyn SagaAdmin>| SagaSource {
+                context: context.name,
+                style,
+                admin,
+            });
+        self.sagas.extend(sagas);
+        self.dead_letters.push(context.dead_letters.clone());
+        self.guards.extend(context.guards.iter().cloned());
+        self.auditors.push(context.auditor.clone());
+    }
+}
+
+type Ops = Arc<Operations>;
+
+/// The routes with their document.
+pub fn api(operations: Operations) -> OpenApiRouter {
+    OpenApiRouter::default()
+        .routes(routes!(sagas::list_sagas))
+        .routes(routes!(sagas::get_saga))
+        .routes(routes!(sagas::retry_saga))
+        .routes(routes!(sagas::compensate_saga))
+        .routes(routes!(dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::redrive_dead_letter))
+        .routes(routes!(dead_letters::discard_dead_letter))
+        .routes(routes!(breakers::list_breakers))
+        .routes(routes!(breakers::set_breaker))
+        .routes(routes!(topology::get_topology))
+        .routes(routes!(audit::run_audit))
+        .with_state(Arc::new(operations))
+}
+
+/// An operator: 401 without a token, 403 without the role.
+struct Admin;
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require_admin().map(|()| Self)
+    }
+}

@@ -1,0 +1,82 @@
+//! Which context runs where.
+
+use axum::Json;
+use axum::extract::State;
+use cleave_store::StoreHealth;
+use serde::Serialize;
+
+use super::{Admin, Ops};
+use crate::host::Health;
+
+/// How a context is reached from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// A call within this process.
+    Local,
+    /// HTTP to another process.
+    Http,
+}
+
+/// Where one context runs.
+#[derive(Clone)]
+pub struct Placement {
+    /// `order`.
+    pub context: &'static str,
+    /// The process: its name, or the address where it is asked.
+    pub process: String,
+    /// How it is reached.
+    pub transport: Transport,
+    /// The version of the program there, where it is known.
+    pub version: Option<String>,
+    /// How it is, as far as this process can tell.
+    pub health: Health,
+}
+
+/// Where one context runs.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Placement)]
+pub(super) struct PlacementBody {
+    context: &'static str,
+    process: String,
+    transport: Transport,
+    /// `ready` or `failing`.
+    health: &'static str,
+    #[schema(required)]
+    version: Option<String>,
+}
+
+/// Every context.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Topology {
+    items: Vec<PlacementBody>,
+}
+
+impl From<&Placement> for PlacementBody {
+    fn from(placement: &Placement) -> Self {
+        Self {
+            context: placement.context,
+            process: placement.process.clone(),
+            transport: placement.transport,
+            health: match (placement.health)() {
+                StoreHealth::Ready => "ready",
+                StoreHealth::Failing(_) => "failing",
+            },
+            version: placement.version.clone(),
+        }
+    }
+}
+
+/// Which context runs where, and over which transport.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ops/topology",
+    tag = "ops",
+    operation_id = "get_topology",
+    responses((status = 200, body = Topology)),
+    security(("bearer" = []))
+)]
+pub(super) async fn get_topology(State(ops): State<Ops>, _: Admin) -> Json<Topology> {
+    let items = ops.topology.iter().map(PlacementBody::from).collect();
+    Json(Topology { items })
+}
