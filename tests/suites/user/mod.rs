@@ -8,7 +8,7 @@ mod setup;
 
 use std::sync::Arc;
 
-use cleave_hosting::{Auditor, Needs};
+use cleave_hosting::{Auditor, Needs, Task};
 use cleave_messaging::Outbox;
 use cleave_store::{Store, Unit};
 use cleave_tests::api::{Api, Told};
@@ -30,6 +30,7 @@ struct World {
     accounts: Accounts,
     port: Arc<dyn UserPort>,
     auditor: Arc<dyn Auditor>,
+    tasks: Vec<Task>,
 }
 
 impl World {
@@ -83,6 +84,7 @@ impl World {
             accounts: user.accounts,
             port: user.port,
             auditor: user.context.auditor,
+            tasks: user.context.tasks,
             store,
             clock,
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cleave_user::{EnsureError, Ensured};
 use cleave_user_contract::port::GetSigningKeys;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{PASSWORD, Session, World, call};
 
@@ -95,4 +96,35 @@ async fn a_new_key_signs_while_the_old_one_is_still_published() {
     let header = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header);
     let header: Value = serde_json::from_slice(&header.expect("base64")).expect("JSON");
     assert_eq!(header["kid"], added.as_str());
+}
+
+#[tokio::test]
+async fn what_nobody_can_use_any_more_is_cleared_away() {
+    let mut world = World::new().await;
+    let past = world.customer("ada@example.com").await;
+    let old = kids(&world).await;
+    world.clock.advance(Duration::from_secs(1));
+    let new = world.accounts.rotate_signing_key().await.expect("rotated");
+    world.clock.advance(Duration::from_hours(45 * 24));
+    let live = Session::of(&world.sign_in("ada@example.com", PASSWORD).await.expect(201));
+    world.clock.advance(Duration::from_hours(15 * 24));
+
+    let sweeper = world.tasks.remove(0);
+    let stop = CancellationToken::new();
+    let sweeping = tokio::spawn((sweeper.run)(stop.clone()));
+    let swept = async {
+        while world.texts("refresh_tokens", "digest").await.len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let swept = tokio::time::timeout(Duration::from_secs(10), swept);
+    swept.await.expect("swept");
+    stop.cancel();
+    sweeping.await.expect("it ends well");
+
+    assert_ne!(old, [new.clone()]);
+    assert_eq!(kids(&world).await, [new]);
+    let told = world.refresh(&past.refresh).await;
+    assert_eq!(told.problem(401), "refresh_token_invalid");
+    world.refresh(&live.refresh).await.expect(201);
 }

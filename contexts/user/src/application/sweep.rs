@@ -12,16 +12,16 @@ use crate::persistence::sessions;
 /// Sessions forgotten in one unit of work.
 const AT_ONCE: u64 = 200;
 
-/// Sweeps now and then until `stop`.
+/// Sweeps at once and then now and again, until `stop`.
 pub(crate) async fn run(services: Arc<Services>, stop: CancellationToken) {
     let every = services.settings.sweep_every;
     loop {
+        if let Err(error) = sweep(&services).await {
+            tracing::warn!(%error, "could not clear away old sessions; it is tried again later");
+        }
         let pause = services.clock.sleep(every);
         if stop.run_until_cancelled(pause).await.is_none() {
             return;
-        }
-        if let Err(error) = sweep(&services).await {
-            tracing::warn!(%error, "could not clear away old sessions; it is tried again later");
         }
     }
 }

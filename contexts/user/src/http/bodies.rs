@@ -61,7 +61,7 @@ pub(super) struct UpdateMeBody {
     /// What one is called; cannot be null.
     #[serde(default, deserialize_with = "rules::trimmed_change")]
     #[validate(custom(function = rules::changed_name))]
-    #[schema(value_type = Option<String>, example = "Ada King", min_length = 1, max_length = 200)]
+    #[schema(value_type = String, required = false, example = "Ada King", min_length = 1, max_length = 200)]
     name: Change<String>,
     /// A telephone number.
     #[serde(default, deserialize_with = "rules::trimmed_change")]
