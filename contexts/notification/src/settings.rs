@@ -62,7 +62,7 @@ pub struct SenderSettings {
 impl Default for SenderSettings {
     fn default() -> Self {
         Self {
-            batch: 128,
+            batch: 256,
             gather: Duration::from_millis(20),
             backoff: Duration::from_secs(1),
             backoff_limit: Duration::from_mins(5),

@@ -26,7 +26,7 @@ use cleave_vocabulary::{
 };
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, Statement};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -204,6 +204,8 @@ impl Sending {
 struct Scripted {
     answers: Mutex<VecDeque<Result<Vec<Delivery>, PortError>>>,
     asked: mpsc::UnboundedSender<Vec<Mail>>,
+    /// Each answer takes a permit.
+    permits: Semaphore,
 }
 
 impl Scripted {
@@ -212,7 +214,13 @@ impl Scripted {
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Vec<Mail>>) {
         let (asked, asks) = mpsc::unbounded_channel();
         let answers = Mutex::new(answers.into_iter().collect());
-        (Arc::new(Self { answers, asked }), asks)
+        let permits = Semaphore::new(Semaphore::MAX_PERMITS);
+        let scripted = Self {
+            answers,
+            asked,
+            permits,
+        };
+        (Arc::new(scripted), asks)
     }
 }
 
@@ -225,6 +233,7 @@ impl MailTransport for Scripted {
     ) -> Result<Vec<Delivery>, PortError> {
         let answer = self.answers.lock().pop_front();
         let _ = self.asked.send(mails.to_vec());
+        self.permits.acquire().await.expect("open").forget();
         answer.unwrap_or_else(|| Ok(vec![Delivery::Accepted; mails.len()]))
     }
 }

@@ -7,6 +7,7 @@ use cleave_messaging::Outbox;
 use cleave_notification_contract::events::{NotificationFailed, NotificationSent};
 use cleave_store::{StoreError, Tx, Unit, UnitError};
 use cleave_vocabulary::{Envelope, NotificationId, Timestamp, UserId};
+use sea_orm::DbErr;
 
 use super::Sender;
 use crate::domain::{EMAIL, Queued, Settlement};
@@ -58,8 +59,9 @@ impl Settled {
 /// A settled batch with the event that each message deserves.
 struct Announced {
     settled: Settled,
-    sent: Vec<(NotificationId, Envelope)>,
-    /// Beside `settled.unsent`: an event for each that has failed for good.
+    /// Beside `settled.sent`.
+    sent: Vec<Envelope>,
+    /// Beside `settled.unsent`: one for each that has failed for good.
     failed: Vec<Option<Envelope>>,
 }
 
@@ -88,7 +90,7 @@ impl Sender {
                 channel: EMAIL.to_owned(),
                 order_id: queued.order,
             };
-            (queued.id, self.events.event(&queued.call(), &event))
+            self.events.event(&queued.call(), &event)
         });
         let failed = settled.unsent.iter().map(|(queued, settlement)| {
             let Settlement::Failed { error } = settlement else {
@@ -115,27 +117,37 @@ impl Sender {
 /// The unit; how many were sent and how many failed. A message that somebody else
 /// has settled since is left alone, and nothing is said of it here.
 async fn write(tx: &Tx, announced: &Announced) -> Unit<(u64, u64)> {
+    let sent = write_sent(tx, announced).await?;
     let settled = &announced.settled;
-    let mut events = Vec::with_capacity(announced.sent.len());
-    if !settled.sent.is_empty() {
-        let keys: Vec<_> = settled.sent.iter().map(|it| (it.user, it.id)).collect();
-        let marked = notifications::mark_sent(tx, &keys, settled.due, settled.at).await?;
-        let all = marked.len() == keys.len();
-        let marked: HashSet<_> = marked.into_iter().filter(|_| !all).collect();
-        let ours = announced.sent.iter();
-        let ours = ours.filter(|(id, _)| all || marked.contains(id));
-        events.extend(ours.map(|(_, event)| event.clone()));
-    }
-    let sent = events.len() as u64;
+    let mut failed = Vec::new();
     for ((queued, settlement), event) in settled.unsent.iter().zip(&announced.failed) {
         let key = (queued.user, queued.id);
         if notifications::settle_unsent(tx, key, settlement, settled.at).await? {
-            events.extend(event.clone());
+            failed.extend(event.clone());
         }
     }
     for (key, until) in &settled.put_off {
         notifications::put_off(tx, *key, *until).await?;
     }
-    Outbox::append(tx, &events).await?;
-    Ok((sent, events.len() as u64 - sent))
+    Outbox::append(tx, &failed).await?;
+    Ok((sent, failed.len() as u64))
+}
+
+async fn write_sent(tx: &Tx, announced: &Announced) -> Result<u64, DbErr> {
+    let settled = &announced.settled;
+    if settled.sent.is_empty() {
+        return Ok(0);
+    }
+    let keys: Vec<_> = settled.sent.iter().map(|it| (it.user, it.id)).collect();
+    let marked = notifications::mark_sent(tx, &keys, settled.due, settled.at).await?;
+    if marked.len() == keys.len() {
+        Outbox::append(tx, &announced.sent).await?;
+    } else {
+        let marked: HashSet<_> = marked.iter().collect();
+        let ours = settled.sent.iter().zip(&announced.sent);
+        let ours = ours.filter(|(queued, _)| marked.contains(&queued.id));
+        let ours: Vec<_> = ours.map(|(_, event)| event.clone()).collect();
+        Outbox::append(tx, &ours).await?;
+    }
+    Ok(marked.len() as u64)
 }
