@@ -24,6 +24,8 @@ async fn an_account_is_made_and_announced() {
 
     let events = world.events().await;
     assert_eq!(events.len(), 1);
+    let json = serde_json::to_value(&events[0]).expect("JSON");
+    assert_json_snapshot!("user_registered", masked(&json));
     assert_eq!(events[0].correlationid.as_str(), "c-1");
     assert_eq!(events[0].subject, told.text("id"));
     let registered: UserRegistered = events[0].decode().expect("the event");
