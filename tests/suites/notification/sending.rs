@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cleave_notification::{Delivery, Mail, MailTransport};
 use cleave_notification_contract::events::{NotificationFailed, NotificationSent};
+use cleave_tests::snapshots::masked;
 use cleave_vocabulary::{CallContext, Event, Failure, FailureKind, NotificationId, PortError};
+use insta::assert_json_snapshot;
 
 use super::{Scripted, World, created, ids, paid};
 
@@ -35,6 +37,8 @@ async fn a_queued_message_is_mailed_and_announced() {
     );
     assert!(mails[1].body.contains("59.97 GBP"), "{}", mails[1].body);
 
+    let json = serde_json::to_value(&events[1]).expect("JSON");
+    assert_json_snapshot!("notification_sent", masked(&json));
     let sent: NotificationSent = events[1].decode().expect("the event");
     assert_eq!(events[1].kind, NotificationSent::TYPE);
     assert_eq!(sent.notification_id, mails[1].key);
@@ -107,6 +111,8 @@ async fn a_mailbox_that_does_not_exist_fails_the_message() {
     let events = world.announced(1).await;
     sending.stop().await;
     assert_eq!(events[0].kind, NotificationFailed::TYPE);
+    let json = serde_json::to_value(&events[0]).expect("JSON");
+    assert_json_snapshot!("notification_failed", masked(&json));
     let failed: NotificationFailed = events[0].decode().expect("the event");
     assert_eq!((failed.user_id, failed.kind.as_str()), (user_id, "welcome"));
     assert_eq!(failed.error, "550 5.1.1 no such mailbox");
