@@ -152,7 +152,9 @@ enum OrderObserved {
     Table,
     OrderId,
     Seq,
+    EventId,
     EventType,
+    CausedBy,
     OccurredAt,
     RecordedAt,
     Data,
@@ -164,12 +166,14 @@ fn order_observed() -> TableCreateStatement {
         .table(OrderObserved::Table)
         .col(ColumnDef::new(OrderObserved::OrderId).uuid().not_null())
         .col(ColumnDef::new(OrderObserved::Seq).big_integer().not_null())
+        .col(ColumnDef::new(OrderObserved::EventId).uuid().not_null())
         .col(ColumnDef::new(OrderObserved::EventType).string().not_null())
         .col(
             ColumnDef::new(OrderObserved::OccurredAt)
                 .big_integer()
                 .not_null(),
         )
+        .col(ColumnDef::new(OrderObserved::CausedBy).string().null())
         .col(
             ColumnDef::new(OrderObserved::RecordedAt)
                 .big_integer()

@@ -14,7 +14,7 @@ use cleave_web::{Answer, Once, Problem};
 
 use super::{About, Keyed, Orders};
 use crate::domain::{Address, Basket, BasketRefusal, Line, Offer, Order, PricedBasket, Status};
-use crate::fulfilment::{FulfilOrderV1, OrderToFulfil};
+use crate::fulfilment::{FulfilOrderV1, OrderToFulfil, key_of_creation};
 use crate::live::Attention;
 use crate::persistence::{self as rows, OrderRow};
 
@@ -145,11 +145,12 @@ impl Orders {
             ..
         } = wanted;
         let order = Order::place(id, user, basket, payment_method, shipping_address, now);
-        let about = About { order: id, user };
+        let (about, saga) = (About { order: id, user }, self.ids.next());
+        let cause = call.clone().caused_by(key_of_creation(saga));
         Ok(Draft {
             row: OrderRow::of(&order).map_err(|error| Problem::internal(&error))?,
-            event: self.news.event(call, &created(&order)),
-            saga: self.ids.next(),
+            event: self.news.event(&cause, &created(&order)),
+            saga,
             fulfil: to_fulfil(&order),
             call: call.clone(),
             about,
@@ -168,13 +169,8 @@ impl Orders {
             done_steps: 1,
         };
         self.engine.begin::<FulfilOrderV1>(tx, begin).await?;
-        // True from here on: the timeline tells the step first, then what came of it.
-        let event = Envelope {
-            time: self.clock.now(),
-            ..draft.event.clone()
-        };
         self.news
-            .publish(tx, &event, draft.about, Status::Pending)
+            .publish(tx, &draft.event, draft.about, Status::Pending)
             .await?;
         Ok(draft.answer.clone())
     }

@@ -9,7 +9,8 @@ use cleave_store::{Tx, Unit};
 use cleave_vocabulary::{Envelope, Event, OrderId};
 
 use crate::domain::Status;
-use crate::domain::timeline::{Cursor, Item, Kind, Sources, detail};
+use crate::domain::timeline::{Cause, Command, Cursor, Entry, Item, Kind, Sources, Tie, detail};
+use crate::fulfilment::STEPS;
 use crate::persistence as rows;
 
 /// The status that an order has from this event on.
@@ -32,43 +33,59 @@ pub(super) async fn sources_behind(tx: &Tx, order: OrderId, place: Cursor) -> Un
     let log = Engine::log_of(tx, &subject, place.log).await?;
     let own = own.into_iter().flat_map(|(seq, event)| told(seq, &event));
     Ok(Sources {
-        own: own.filter(|(position, _)| *position > place.own).collect(),
-        log: log.into_iter().map(|line| (line.seq, step(line))).collect(),
+        own: own.filter(|entry| entry.position > place.own).collect(),
+        log: log.into_iter().map(step).collect(),
         observed: rows::observed_of(tx, order, place.observed).await?,
     })
 }
 
 /// An event of an order says two things: which status it has now, and itself.
-fn told(seq: i64, event: &Envelope) -> Vec<(i64, Item)> {
-    let item = |kind, name: &str, detail| Item {
-        at: event.time,
-        context: "order".into(),
-        kind,
-        name: name.to_owned(),
-        outcome: None,
-        attempt: None,
-        detail,
+fn told(seq: i64, event: &Envelope) -> Vec<Entry> {
+    let entry = |position, kind, name: &str, detail| Entry {
+        position,
+        tie: Tie::Own {
+            id: event.id,
+            cause: event.causationid.as_deref().and_then(Cause::of),
+        },
+        item: Item {
+            at: event.time,
+            context: "order".into(),
+            kind,
+            name: name.to_owned(),
+            outcome: None,
+            attempt: None,
+            detail,
+        },
     };
     let status = status_told_by(&event.kind);
-    let status = status.map(|status| (2 * seq, item(Kind::Status, status.as_str(), None)));
+    let status = status.map(|status| entry(2 * seq, Kind::Status, status.as_str(), None));
     let data = serde_json::from_str(event.data.get()).unwrap_or_default();
-    let itself = item(Kind::Event, &event.kind, detail::of_event(data));
-    status.into_iter().chain([(2 * seq + 1, itself)]).collect()
+    let itself = entry(
+        2 * seq + 1,
+        Kind::Event,
+        &event.kind,
+        detail::of_event(data),
+    );
+    status.into_iter().chain([itself]).collect()
 }
 
-fn step(line: LogEntry) -> Item {
-    let kind = if line.phase == "compensation" {
-        Kind::Compensation
-    } else {
-        Kind::Step
+fn step(line: LogEntry) -> Entry {
+    let undoes = STEPS.into_iter().find(|(_, undo)| *undo == line.name);
+    let (kind, command) = match undoes {
+        Some((step, _)) => (Kind::Compensation, Command::undo(step)),
+        None => (Kind::Step, Command::action(&line.name)),
     };
-    Item {
-        at: line.at,
-        context: "order".into(),
-        kind,
-        detail: detail::of_step(&line.outcome, line.detail),
-        name: line.name,
-        outcome: Some(line.outcome),
-        attempt: Some(line.attempt),
+    Entry {
+        position: line.seq,
+        tie: Tie::Line(command),
+        item: Item {
+            at: line.at,
+            context: "order".into(),
+            kind,
+            detail: detail::of_step(&line.outcome, line.detail),
+            name: line.name,
+            outcome: Some(line.outcome),
+            attempt: Some(line.attempt),
+        },
     }
 }

@@ -22,14 +22,18 @@ use crate::domain::CancellationReason;
 
 pub(super) struct ArrangeShipping(pub(super) Arc<Workshop>);
 
+impl ArrangeShipping {
+    pub(super) const NAMES: (&str, &str) = ("arrange_shipping", "cancel_shipping");
+}
+
 #[async_trait]
 impl Step<OrderToFulfil> for ArrangeShipping {
     fn name(&self) -> &'static str {
-        "arrange_shipping"
+        Self::NAMES.0
     }
 
     fn undo_name(&self) -> &'static str {
-        "cancel_shipping"
+        Self::NAMES.1
     }
 
     fn kind(&self) -> StepKind {

@@ -11,19 +11,22 @@ use cleave_vocabulary::Refusal;
 use sea_orm::DbErr;
 use serde_json::Value;
 
-use super::{OrderToFulfil, Workshop, caused_by};
-use crate::domain::{Cancellation, CancellationReason};
+use super::{OrderToFulfil, Workshop};
 
 pub(super) struct CreateOrder(pub(super) Arc<Workshop>);
+
+impl CreateOrder {
+    pub(super) const NAMES: (&str, &str) = ("create_order", "cancel_order");
+}
 
 #[async_trait]
 impl Step<OrderToFulfil> for CreateOrder {
     fn name(&self) -> &'static str {
-        "create_order"
+        Self::NAMES.0
     }
 
     fn undo_name(&self) -> &'static str {
-        "cancel_order"
+        Self::NAMES.1
     }
 
     fn kind(&self) -> StepKind {
@@ -68,20 +71,17 @@ impl Step<OrderToFulfil> for CreateOrder {
         Ok(())
     }
 
-    /// Everything is undone: the order is cancelled, for the reason that was
-    /// asked for, or because a step was refused, or else because an operator
-    /// had its saga compensated.
+    /// Everything is undone: the order is cancelled.
     async fn on_undone(
         &self,
         tx: &Tx,
         call: &StepCall,
         order: &mut OrderToFulfil,
     ) -> Result<(), DbErr> {
-        let by_hand = Cancellation::because(CancellationReason::CancelledByOperator);
-        let why = order.refused.clone().unwrap_or(by_hand);
+        let why = order.why(call);
         let progress = &self.0.progress;
         progress
-            .cancelled(tx, &caused_by(call), order.about(), &why)
+            .cancelled(tx, &call.call, order.about(), &why)
             .await
     }
 }

@@ -26,7 +26,7 @@ use cleave_payment_contract::port::PaymentPort;
 use cleave_saga::{Definition, EXHAUSTED, Exhausted, Step, StepCall, StepPolicy};
 use cleave_shipping_contract::port::ShippingPort;
 use cleave_store::Store;
-use cleave_vocabulary::{CallContext, Money, OrderId, Refusal, UserId};
+use cleave_vocabulary::{Money, OrderId, Refusal, SagaId, UserId};
 use serde::{Deserialize, Serialize};
 
 use self::arrange_shipping::ArrangeShipping;
@@ -36,6 +36,19 @@ use self::reserve_inventory::ReserveInventory;
 use crate::application::{About, Progress};
 use crate::domain::{Address, Cancellation, CancellationReason};
 use crate::settings::StepSettings;
+
+/// The steps, and what each is called when it is undone.
+pub(crate) const STEPS: [(&str, &str); 4] = [
+    CreateOrder::NAMES,
+    ReserveInventory::NAMES,
+    ProcessPayment::NAMES,
+    ArrangeShipping::NAMES,
+];
+
+/// The command that an order begins with: to create it.
+pub(crate) fn key_of_creation(saga: SagaId) -> String {
+    format!("{saga}:{}", CreateOrder::NAMES.0)
+}
 
 /// What the steps need to know of the order; kept with its saga.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +70,19 @@ impl OrderToFulfil {
             order: self.order_id,
             user: self.user_id,
         }
+    }
+
+    /// Why it is undone: because someone asked for that, or because a step was
+    /// refused, or else because an operator had its saga compensated.
+    fn why(&self, call: &StepCall) -> Cancellation {
+        let asked = call
+            .reason
+            .as_deref()
+            .and_then(|reason| reason.parse().ok());
+        let refused = || self.refused.clone();
+        let by_hand = CancellationReason::CancelledByOperator;
+        let asked = asked.map(Cancellation::because).or_else(refused);
+        asked.unwrap_or(Cancellation::because(by_hand))
     }
 
     fn refuse(&mut self, reason: CancellationReason, refusal: &Refusal) {
@@ -95,11 +121,6 @@ impl Workshop {
             time_limit: self.steps.time_limit,
         }
     }
-}
-
-/// What a step's commit says was caused by the step's command.
-fn caused_by(call: &StepCall) -> CallContext {
-    call.call.clone().caused_by(call.key.clone())
 }
 
 /// The fulfilment of an order, version 1.

@@ -12,20 +12,24 @@ use cleave_vocabulary::{OutcomeOf, Refusal};
 use sea_orm::DbErr;
 use serde_json::Value;
 
-use super::{OrderToFulfil, Workshop, caused_by, outcome};
+use super::{OrderToFulfil, Workshop, outcome};
 use crate::domain::CancellationReason;
 use crate::persistence as rows;
 
 pub(super) struct ProcessPayment(pub(super) Arc<Workshop>);
 
+impl ProcessPayment {
+    pub(super) const NAMES: (&str, &str) = ("process_payment", "refund_payment");
+}
+
 #[async_trait]
 impl Step<OrderToFulfil> for ProcessPayment {
     fn name(&self) -> &'static str {
-        "process_payment"
+        Self::NAMES.0
     }
 
     fn undo_name(&self) -> &'static str {
-        "refund_payment"
+        Self::NAMES.1
     }
 
     fn kind(&self) -> StepKind {
@@ -69,10 +73,7 @@ impl Step<OrderToFulfil> for ProcessPayment {
         let command = RefundOrder {
             key: call.key.clone(),
             order_id: order.order_id,
-            reason: call
-                .reason
-                .clone()
-                .unwrap_or_else(|| "order_cancelled".to_owned()),
+            reason: order.why(call).reason.as_str().to_owned(),
         };
         outcome::undo(self.0.payment.refund(&call.call, command).await)
     }
@@ -86,12 +87,11 @@ impl Step<OrderToFulfil> for ProcessPayment {
     ) -> Result<(), DbErr> {
         let charged: Charged = outcome::reply(output)?;
         if !call.cancelled {
-            let cause = caused_by(call);
             let (about, payment, total) = (order.about(), charged.payment_id, order.total);
             let _ = self
                 .0
                 .progress
-                .paid(tx, &cause, about, payment, total)
+                .paid(tx, &call.call, about, payment, total)
                 .await?;
         }
         Ok(())

@@ -11,19 +11,23 @@ use cleave_vocabulary::{OutcomeOf, Refusal};
 use sea_orm::DbErr;
 use serde_json::Value;
 
-use super::{OrderToFulfil, Workshop, caused_by, outcome};
+use super::{OrderToFulfil, Workshop, outcome};
 use crate::domain::CancellationReason;
 
 pub(super) struct ReserveInventory(pub(super) Arc<Workshop>);
 
+impl ReserveInventory {
+    pub(super) const NAMES: (&str, &str) = ("reserve_inventory", "release_inventory");
+}
+
 #[async_trait]
 impl Step<OrderToFulfil> for ReserveInventory {
     fn name(&self) -> &'static str {
-        "reserve_inventory"
+        Self::NAMES.0
     }
 
     fn undo_name(&self) -> &'static str {
-        "release_inventory"
+        Self::NAMES.1
     }
 
     fn kind(&self) -> StepKind {
@@ -70,9 +74,7 @@ impl Step<OrderToFulfil> for ReserveInventory {
         if !call.cancelled {
             let progress = &self.0.progress;
             // An order that is not pending any more stays what it is.
-            let _ = progress
-                .confirmed(tx, &caused_by(call), order.about())
-                .await?;
+            let _ = progress.confirmed(tx, &call.call, order.about()).await?;
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 //! number cannot both commit, so no reader ever misses one behind its place.
 
 use cleave_store::Tx;
-use cleave_vocabulary::{Envelope, OrderId, Timestamp};
-use sea_orm::{DbErr, Value};
+use cleave_vocabulary::{Envelope, Id, OrderId, Timestamp};
+use sea_orm::{DbErr, QueryResult, Value};
 
 use super::sql::{corrupt, execute, query_all};
-use crate::domain::timeline::{Item, Kind, detail};
+use crate::domain::timeline::{Cause, Entry, Item, Kind, Tie, detail};
 
 /// Writes down an event about an order.
 pub(crate) async fn observe(
@@ -17,12 +17,14 @@ pub(crate) async fn observe(
     now: Timestamp,
 ) -> Result<(), DbErr> {
     const INSERT: &str = "INSERT INTO order_observed \
-         (order_id, seq, event_type, occurred_at, recorded_at, data) \
-         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5 \
-         FROM order_observed WHERE order_id = $6";
+         (order_id, seq, event_id, event_type, caused_by, occurred_at, recorded_at, data) \
+         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7 \
+         FROM order_observed WHERE order_id = $8";
     let values: Vec<Value> = vec![
         order.uuid().into(),
+        event.id.uuid().into(),
         event.kind.as_ref().into(),
+        event.causationid.clone().into(),
         event.time.as_micros().into(),
         now.as_micros().into(),
         event.data.get().into(),
@@ -32,33 +34,37 @@ pub(crate) async fn observe(
     Ok(())
 }
 
-/// What was observed of an order behind `after`, with its numbers.
-pub(crate) async fn observed_of(
-    tx: &Tx,
-    order: OrderId,
-    after: i64,
-) -> Result<Vec<(i64, Item)>, DbErr> {
-    const SELECT: &str = "SELECT seq, event_type, occurred_at, recorded_at, data \
-         FROM order_observed WHERE order_id = $1 AND seq > $2 ORDER BY seq";
+/// What was observed of an order behind `after`.
+pub(crate) async fn observed_of(tx: &Tx, order: OrderId, after: i64) -> Result<Vec<Entry>, DbErr> {
+    const SELECT: &str = "SELECT seq, event_id, event_type, caused_by, occurred_at, recorded_at, \
+         data FROM order_observed WHERE order_id = $1 AND seq > $2 ORDER BY seq";
     let rows = query_all(tx, SELECT, vec![order.uuid().into(), after.into()]).await?;
-    rows.iter()
-        .map(|row| {
-            let occurred: i64 = row.try_get("", "occurred_at")?;
-            let recorded: i64 = row.try_get("", "recorded_at")?;
-            let name: String = row.try_get("", "event_type")?;
-            let data: String = row.try_get("", "data")?;
-            let data = serde_json::from_str(&data).map_err(|why| corrupt("order_observed", why))?;
-            let item = Item {
-                // Another machine's clock may be ahead of ours.
-                at: Timestamp::from_micros(occurred.min(recorded)),
-                context: detail::context_of(&name).into(),
-                kind: Kind::Event,
-                detail: detail::of_event(data),
-                name,
-                outcome: None,
-                attempt: None,
-            };
-            Ok((row.try_get("", "seq")?, item))
-        })
-        .collect()
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &QueryResult) -> Result<Entry, DbErr> {
+    let occurred: i64 = row.try_get("", "occurred_at")?;
+    let recorded: i64 = row.try_get("", "recorded_at")?;
+    let name: String = row.try_get("", "event_type")?;
+    let caused_by: Option<String> = row.try_get("", "caused_by")?;
+    let data: String = row.try_get("", "data")?;
+    let data = serde_json::from_str(&data).map_err(|why| corrupt("order_observed", why))?;
+    let cause = caused_by.filter(|_| detail::is_answer(&name, &data));
+    Ok(Entry {
+        position: row.try_get("", "seq")?,
+        tie: Tie::Foreign {
+            id: Id::from_uuid(row.try_get("", "event_id")?),
+            cause: cause.and_then(|cause| Cause::of(&cause)),
+        },
+        item: Item {
+            // Another machine's clock may be ahead of ours.
+            at: Timestamp::from_micros(occurred.min(recorded)),
+            context: detail::context_of(&name).into(),
+            kind: Kind::Event,
+            detail: detail::of_event(data),
+            name,
+            outcome: None,
+            attempt: None,
+        },
+    })
 }

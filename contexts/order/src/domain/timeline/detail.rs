@@ -39,6 +39,17 @@ pub(crate) fn context_of(event_type: &str) -> &'static str {
     }
 }
 
+/// Whether an event of another context tells what a command brought about,
+/// while the command was under way. Others happen of themselves later, though
+/// they, too, may name the command that everything began with.
+pub(crate) fn is_answer(event_type: &str, data: &Value) -> bool {
+    match event_type {
+        "shipment.dispatched" | "shipment.delivered" => false,
+        "inventory.released" => data["reason"] != "expired",
+        _ => true,
+    }
+}
+
 /// What an event's payload adds to the story.
 pub(crate) fn of_event(data: Value) -> Option<Value> {
     match data {

@@ -1,96 +1,186 @@
-//! Merges the sources of a timeline into one story.
+//! Merges the sources of a timeline into one story, in causal order.
 //!
-//! Within its own events and its saga's log the order of writing is the order
-//! of things, whatever a clock that was set back may say. What other contexts
-//! did is placed by their word on when it happened, as long as that lies
-//! between the order's beginning and the moment it was heard of here: their
-//! clocks may be wrong, and their events may arrive out of turn.
+//! What is tied together (see [`Tie`]) is told in that order: a step begins,
+//! another context does what it is asked to and says so, the step ends, and
+//! what its commit made of the order comes before the next step begins. Within
+//! its own events and its saga's log the order of writing holds. Only what is
+//! bound by nothing is placed by the clocks, which may differ, be set back, and
+//! show milliseconds where microseconds matter.
 
 use std::collections::VecDeque;
 
 use cleave_vocabulary::Timestamp;
 
+use super::tie::{Cause, Tie};
 use super::{Cursor, Item, Told};
 
-/// What was read from one source: positions and items, in the order of writing.
-pub(crate) type Source = Vec<(i64, Item)>;
+/// One thing read from a source, at its position there.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) position: i64,
+    pub(crate) item: Item,
+    pub(crate) tie: Tie,
+}
 
-/// What was read from the three of them.
-#[derive(Debug, Default)]
+/// What was read from the three sources, each in the order of its writing.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
-    pub(crate) own: Source,
-    pub(crate) log: Source,
-    pub(crate) observed: Source,
+    pub(crate) observed: Vec<Entry>,
+    pub(crate) log: Vec<Entry>,
+    pub(crate) own: Vec<Entry>,
 }
 
 /// The story as it happened, for who reads it as a whole.
-pub(crate) fn as_it_happened(mut sources: Sources) -> Vec<Item> {
-    // Stable, so that what is said to have happened at once stays in the order
-    // in which it was heard of.
-    sources.observed.sort_by_key(|(_, item)| item.at);
-    as_it_became_known(Cursor::default(), sources)
-        .into_iter()
-        .map(|told| told.item)
-        .collect()
+pub(crate) fn as_it_happened(sources: Sources) -> Vec<Item> {
+    let mut merge = Merge::of(sources);
+    // What other contexts did was heard of in any order.
+    merge.free = true;
+    let mut now = Timestamp::EPOCH;
+    let told = std::iter::from_fn(|| merge.next()).map(|(_, entry)| {
+        // Nothing is said to have happened before what it follows from.
+        now = now.max(entry.item.at);
+        Item {
+            at: now,
+            ..entry.item
+        }
+    });
+    told.collect()
 }
 
 /// The story behind `place`, told so that a reader who stops at any item can go
 /// on from there: each source in the order of its writing.
 pub(crate) fn as_it_became_known(mut place: Cursor, sources: Sources) -> Vec<Told> {
-    // At one moment: what was observed causes what the saga does, and that what
-    // the order becomes.
-    let mut heads = [
-        Head::of(sources.observed, |place, at| place.observed = at),
-        Head::of(sources.log, |place, at| place.log = at),
-        Head::of(sources.own, |place, at| place.own = at),
-    ];
-    let mut story = Vec::new();
-    while let Some(next) = heads
-        .iter_mut()
-        .filter(|head| head.at().is_some())
-        .min_by_key(|head| head.at())
-    {
-        if let Some((position, item)) = next.take() {
-            (next.advance)(&mut place, position);
-            story.push(Told { place, item });
+    let mut merge = Merge::of(sources);
+    let told = std::iter::from_fn(|| merge.next()).map(|(source, entry)| {
+        match source {
+            Source::Observed => place.observed = entry.position,
+            Source::Log => place.log = entry.position,
+            Source::Own => place.own = entry.position,
         }
-    }
-    story
+        Told {
+            place,
+            item: entry.item,
+        }
+    });
+    told.collect()
 }
 
-/// The rest of one source.
-struct Head {
-    rest: VecDeque<(i64, Item)>,
-    /// No item of a source happened before the one written before it.
-    least: Timestamp,
-    advance: fn(&mut Cursor, i64),
+/// Where an entry comes from; at one moment, what was observed causes what the
+/// saga does, and that what the order becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Observed,
+    Log,
+    Own,
 }
 
-impl Head {
-    fn of(source: Source, advance: fn(&mut Cursor, i64)) -> Self {
+/// An entry, and when it was, as far as its place in the story goes.
+type Placed = (Timestamp, Entry);
+
+/// What is not told yet.
+struct Merge {
+    observed: VecDeque<Placed>,
+    log: VecDeque<Placed>,
+    own: VecDeque<Placed>,
+    /// Any entry of those observed may come next, and not only the first.
+    free: bool,
+}
+
+impl Merge {
+    fn of(sources: Sources) -> Self {
+        let observed = sources.observed.into_iter();
         Self {
-            rest: source.into(),
-            least: Timestamp::EPOCH,
-            advance,
+            observed: observed.map(|entry| (entry.item.at, entry)).collect(),
+            log: rising(sources.log),
+            own: rising(sources.own),
+            free: false,
         }
     }
 
-    fn at(&self) -> Option<Timestamp> {
-        let (_, item) = self.rest.front()?;
-        Some(item.at.max(self.least))
+    /// The next entry: of those that wait for no other, the earliest. If each
+    /// waits for another (they were heard of out of turn), the earliest of all.
+    fn next(&mut self) -> Option<(Source, Entry)> {
+        let reach = if self.free { self.observed.len() } else { 1 };
+        let observed = self.observed.iter().take(reach).enumerate();
+        let observed = observed.map(|(index, placed)| (Source::Observed, index, placed));
+        let log = self.log.front().map(|placed| (Source::Log, 0, placed));
+        let own = self.own.front().map(|placed| (Source::Own, 0, placed));
+        let candidates = observed.chain(log).chain(own);
+        let (source, index, _) = candidates
+            .min_by_key(|(source, index, (at, entry))| (self.waits(entry), *at, *source, *index))?;
+        let rest = match source {
+            Source::Observed => &mut self.observed,
+            Source::Log => &mut self.log,
+            Source::Own => &mut self.own,
+        };
+        rest.remove(index).map(|(_, entry)| (source, entry))
     }
 
-    fn take(&mut self) -> Option<(i64, Item)> {
-        let (position, mut item) = self.rest.pop_front()?;
-        item.at = item.at.max(self.least);
-        self.least = item.at;
-        Some((position, item))
+    /// Whether something that is not told yet comes before this.
+    fn waits(&self, entry: &Entry) -> bool {
+        let all = self.observed.iter().chain(&self.log).chain(&self.own);
+        let mut others = all.map(|(_, other)| other);
+        others.any(|other| other.tie != entry.tie && self.precedes(other, entry))
     }
+
+    fn precedes(&self, before: &Entry, after: &Entry) -> bool {
+        match (&before.tie, &after.tie) {
+            (
+                Tie::Own { id, .. } | Tie::Foreign { id, .. },
+                Tie::Own { cause, .. } | Tie::Foreign { cause, .. },
+            ) => *cause == Some(Cause::Event(*id)),
+            (Tie::Line(command), Tie::Own { cause, .. }) => {
+                *cause == Some(Cause::Command(command.clone()))
+            }
+            (Tie::Line(command), Tie::Foreign { cause, .. }) => {
+                *cause == Some(Cause::Command(command.clone())) && begins(&before.item)
+            }
+            (Tie::Foreign { cause, .. }, Tie::Line(command)) => {
+                *cause == Some(Cause::Command(command.clone())) && ends(&after.item)
+            }
+            // What comes behind the last line of its cause.
+            (
+                Tie::Own {
+                    cause: Some(cause), ..
+                },
+                Tie::Line(_),
+            ) => {
+                let mut lines = self.log.iter().map(|(_, line)| &line.tie);
+                matches!(cause, Cause::Command(command) if !lines.any(|line| *line == Tie::Line(command.clone())))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// No entry of such a source happened before the one written before it.
+fn rising(source: Vec<Entry>) -> VecDeque<Placed> {
+    let mut least = Timestamp::EPOCH;
+    let placed = source.into_iter().map(|entry| {
+        least = least.max(entry.item.at);
+        (least, entry)
+    });
+    placed.collect()
+}
+
+fn begins(line: &Item) -> bool {
+    line.outcome.as_deref() == Some("started") && line.attempt == Some(1)
+}
+
+fn ends(line: &Item) -> bool {
+    matches!(
+        line.outcome.as_deref(),
+        Some("done" | "refused" | "resolved")
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use cleave_vocabulary::{EventId, Id};
+    use uuid::Uuid;
+
     use super::super::Kind;
+    use super::super::tie::Command;
     use super::*;
 
     fn item(name: &str, at: i64) -> Item {
@@ -105,96 +195,173 @@ mod tests {
         }
     }
 
-    fn source(items: &[(i64, &str, i64)]) -> Source {
-        items
-            .iter()
-            .map(|(position, name, at)| (*position, item(name, *at)))
-            .collect()
+    fn id(number: u128) -> EventId {
+        Id::from_uuid(Uuid::from_u128(number))
     }
 
-    fn sources() -> Sources {
-        Sources {
-            own: source(&[(2, "pending", 10), (3, "created", 10), (8, "paid", 40)]),
-            log: source(&[(1, "reserve", 20), (2, "pay", 40)]),
-            // Heard of in this order, though the second happened first.
-            observed: source(&[(1, "completed", 39), (2, "reserved", 19)]),
+    /// `reserve` is the cause that is a command, `evt` one that is an event.
+    fn own(position: i64, name: &str, at: i64, cause: impl Into<Option<Cause>>) -> Entry {
+        let cause = cause.into();
+        let id = id(position.unsigned_abs().into());
+        Entry {
+            position,
+            item: item(name, at),
+            tie: Tie::Own { id, cause },
         }
     }
 
-    fn names(story: &[Item]) -> Vec<&str> {
-        story.iter().map(|item| item.name.as_str()).collect()
+    fn foreign(position: i64, name: &str, at: i64, cause: impl Into<Option<Cause>>) -> Entry {
+        let cause = cause.into();
+        let id = id(1000 + u128::from(position.unsigned_abs()));
+        Entry {
+            position,
+            item: item(name, at),
+            tie: Tie::Foreign { id, cause },
+        }
+    }
+
+    fn line(position: i64, step: &str, outcome: &str, at: i64) -> Entry {
+        let item = Item {
+            outcome: Some(outcome.to_owned()),
+            attempt: Some(1),
+            ..item(&format!("{step} {outcome}"), at)
+        };
+        Entry {
+            position,
+            item,
+            tie: Tie::Line(Command::action(step)),
+        }
+    }
+
+    fn by(step: &str) -> Cause {
+        Cause::Command(Command::action(step))
+    }
+
+    /// A whole life, written down by clocks that know only one moment.
+    fn sources() -> Sources {
+        Sources {
+            own: vec![
+                own(2, "created", 7, by("create")),
+                own(4, "confirmed", 7, by("reserve")),
+                own(6, "paid", 7, by("pay")),
+                own(8, "shipped", 7, Cause::Event(id(1004))),
+            ],
+            log: vec![
+                line(1, "create", "done", 7),
+                line(2, "reserve", "started", 7),
+                line(3, "reserve", "done", 7),
+                line(4, "pay", "started", 7),
+                line(5, "pay", "done", 7),
+                line(6, "ship", "started", 7),
+                line(7, "ship", "done", 7),
+            ],
+            observed: vec![
+                // Heard of out of turn.
+                foreign(1, "completed", 7, by("pay")),
+                foreign(2, "reserved", 7, by("reserve")),
+                foreign(3, "scheduled", 7, by("ship")),
+                foreign(4, "dispatched", 8, None),
+            ],
+        }
+    }
+
+    const STORY: [&str; 15] = [
+        "create done",
+        "created",
+        "reserve started",
+        "reserved",
+        "reserve done",
+        "confirmed",
+        "pay started",
+        "completed",
+        "pay done",
+        "paid",
+        "ship started",
+        "scheduled",
+        "ship done",
+        "dispatched",
+        "shipped",
+    ];
+
+    fn names<'a>(story: impl IntoIterator<Item = &'a Item>) -> Vec<&'a str> {
+        story.into_iter().map(|item| item.name.as_str()).collect()
     }
 
     #[test]
-    fn as_a_whole_it_is_told_as_it_happened() {
+    fn a_story_needs_no_clock() {
         let story = as_it_happened(sources());
-        assert_eq!(
-            names(&story),
-            [
-                "pending",
-                "created",
-                "reserved",
-                "reserve",
-                "completed",
-                "pay",
-                "paid"
-            ]
-        );
+        assert_eq!(names(&story), STORY);
+        assert!(story.is_sorted_by_key(|item| item.at));
+    }
+
+    #[test]
+    fn nor_does_it_believe_a_wrong_one() {
+        let mut sources = sources();
+        // One context lives in the past, another in the future.
+        sources.observed[0].item.at = Timestamp::from_micros(1);
+        sources.observed[1].item.at = Timestamp::from_micros(8);
+        let story = as_it_happened(sources);
+        assert_eq!(names(&story), STORY);
         assert!(story.is_sorted_by_key(|item| item.at));
     }
 
     #[test]
     fn live_it_is_told_as_it_became_known() {
-        let story = as_it_became_known(Cursor::default(), sources());
-        let items: Vec<_> = story.iter().map(|told| told.item.clone()).collect();
-        assert_eq!(
-            names(&items),
-            [
-                "pending",
-                "created",
-                "reserve",
-                "completed",
-                "reserved",
-                "pay",
-                "paid"
-            ]
-        );
+        let mut sources = sources();
+        sources.observed.swap(0, 1);
+        (sources.observed[0].position, sources.observed[1].position) = (1, 2);
+        let story = as_it_became_known(Cursor::default(), sources);
+        assert_eq!(names(story.iter().map(|told| &told.item)), STORY);
         let places: Vec<_> = story.iter().map(|told| told.place.to_string()).collect();
-        assert_eq!(
-            places,
-            [
-                "2-0-0", "3-0-0", "3-1-0", "3-1-1", "3-1-2", "3-2-2", "8-2-2"
-            ]
-        );
+        assert_eq!(places[..5], ["0-1-0", "2-1-0", "2-2-0", "2-2-1", "2-3-1"]);
     }
 
     #[test]
     fn whoever_stops_anywhere_goes_on_with_the_rest() {
         let whole = as_it_became_known(Cursor::default(), sources());
+        assert_eq!(whole.len(), STORY.len());
         for (read, told) in whole.iter().enumerate() {
             let mut rest = sources();
-            rest.own.retain(|(position, _)| *position > told.place.own);
-            rest.log.retain(|(position, _)| *position > told.place.log);
+            rest.own.retain(|entry| entry.position > told.place.own);
+            rest.log.retain(|entry| entry.position > told.place.log);
             rest.observed
-                .retain(|(position, _)| *position > told.place.observed);
+                .retain(|entry| entry.position > told.place.observed);
             let resumed = as_it_became_known(told.place, rest);
-            let names: Vec<_> = resumed.iter().map(|told| &told.item.name).collect();
-            let expected: Vec<_> = whole[read + 1..]
-                .iter()
-                .map(|told| &told.item.name)
-                .collect();
-            assert_eq!(names, expected);
+            assert_eq!(resumed, whole[read + 1..], "behind {}", told.place);
         }
+    }
+
+    #[test]
+    fn a_step_that_follows_a_refusal_waits_for_nothing() {
+        let story = as_it_happened(Sources {
+            own: vec![own(2, "cancelled", 40, by("cancel"))],
+            log: vec![
+                line(1, "pay", "refused", 10),
+                line(2, "release", "started", 10),
+                line(3, "release", "done", 20),
+                line(4, "cancel", "done", 41),
+            ],
+            observed: vec![foreign(1, "failed", 11, by("pay"))],
+        });
+        let expected = [
+            "failed",
+            "pay refused",
+            "release started",
+            "release done",
+            "cancel done",
+            "cancelled",
+        ];
+        assert_eq!(names(&story), expected);
     }
 
     #[test]
     fn a_clock_set_back_does_not_turn_the_log_around() {
         let story = as_it_happened(Sources {
-            log: source(&[(1, "started", 50), (2, "done", 30)]),
-            own: source(&[(2, "confirmed", 40)]),
+            log: vec![line(1, "pay", "started", 50), line(2, "pay", "done", 30)],
+            own: vec![own(2, "created", 40, None)],
             ..Sources::default()
         });
-        assert_eq!(names(&story), ["confirmed", "started", "done"]);
+        assert_eq!(names(&story), ["created", "pay started", "pay done"]);
         assert!(story.is_sorted_by_key(|item| item.at));
     }
 }

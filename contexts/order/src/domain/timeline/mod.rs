@@ -7,7 +7,9 @@ mod cursor;
 pub(crate) mod detail;
 mod item;
 mod merge;
+mod tie;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use item::{Item, Kind, Told};
-pub(crate) use merge::{Sources, as_it_became_known, as_it_happened};
+pub(crate) use merge::{Entry, Sources, as_it_became_known, as_it_happened};
+pub(crate) use tie::{Cause, Command, Tie};
