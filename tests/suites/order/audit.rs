@@ -1,0 +1,108 @@
+//! The audit: it is quiet while all is well, and names what is not.
+
+use cleave_hosting::AuditCheck;
+use cleave_store::{Store, Tx, Unit};
+use sea_orm::ConnectionTrait;
+
+use super::shop::Then;
+use super::world::{World, body, id_of};
+
+async fn run(store: &Store, sql: &'static str) {
+    let write = async move |tx: &Tx| -> Unit<()> {
+        tx.execute_unprepared(sql).await?;
+        Ok(())
+    };
+    store.write(write).await.expect("written");
+}
+
+fn broken(checks: &[AuditCheck]) -> Vec<(&str, &str)> {
+    let named = |check: &AuditCheck| !check.violations.is_empty();
+    let broken = checks.iter().filter(|check| named(check));
+    broken
+        .map(|check| (check.name.as_str(), check.violations[0].detail.as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn all_is_looked_at() {
+    let world = World::open().await;
+    let tea = world.shop.sells("TEA", 450, 10);
+    world.place_and_wait(&body(&[(tea, 1)])).await;
+    world
+        .shop
+        .script("charge", [Then::Refuse("payment_declined", "No.")]);
+    world.place_and_wait(&body(&[(tea, 1)])).await;
+    world.quiet().await;
+    let checks = world.audit().await;
+    let looked: Vec<_> = checks
+        .iter()
+        .map(|it| (it.name.as_str(), it.checked))
+        .collect();
+    assert_eq!(
+        looked,
+        [
+            ("paid_orders_have_exactly_one_charge_of_their_total", 1),
+            ("no_order_is_charged_twice", 2),
+            ("cancelled_orders_net_to_zero", 1),
+            ("cancelled_orders_hold_no_stock", 1),
+            ("order_totals_are_the_sum_of_their_lines", 2),
+            ("order_read_model_agrees_with_orders", 2),
+            ("sagas_are_finished_or_owned", 1),
+        ]
+    );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_broken_is_named() {
+    let world = World::open().await;
+    let tea = world.shop.sells("TEA", 450, 10);
+    let id = id_of(&world.place_and_wait(&body(&[(tea, 1)])).await);
+    world.quiet().await;
+    world.shop.charge_again(id);
+    assert_eq!(
+        broken(&world.audit().await),
+        [
+            (
+                "paid_orders_have_exactly_one_charge_of_their_total",
+                "it has 2 completed charges"
+            ),
+            ("no_order_is_charged_twice", "it was charged 2 times"),
+        ]
+    );
+    run(
+        world.store(),
+        "UPDATE orders SET total_amount = 1, status = 'cancelled'",
+    )
+    .await;
+    assert_eq!(
+        broken(&world.audit().await),
+        [
+            ("no_order_is_charged_twice", "it was charged 2 times"),
+            (
+                "cancelled_orders_net_to_zero",
+                "450 was charged and 0 given back"
+            ),
+            (
+                "cancelled_orders_hold_no_stock",
+                "stock was taken for it and not given back"
+            ),
+            (
+                "order_totals_are_the_sum_of_their_lines",
+                "its lines do not add up to its total"
+            ),
+            (
+                "order_read_model_agrees_with_orders",
+                "it is cancelled; the read model says paid"
+            ),
+        ]
+    );
+    run(world.store(), "DELETE FROM orders").await;
+    assert_eq!(
+        broken(&world.audit().await),
+        [(
+            "order_read_model_agrees_with_orders",
+            "the read model shows an order that does not exist"
+        )]
+    );
+}
