@@ -97,8 +97,9 @@ cleave_seam::port! {
     pub port ShippingPort for "shipping" {
         /// Books a shipment.
         command schedule(ScheduleShipment) -> Scheduled;
-        /// What became of a booking, by the key of its command: asks the carrier
-        /// where that is not known here, and records what it says.
+        /// What became of a booking, by the key of its command. `Never` where
+        /// nothing was recorded: repeat it or cancel it, for the carrier knows it
+        /// by the order, and either finds what it may hold already.
         command resolve_schedule(OutcomeOf) -> KeyedOutcome<Scheduled>;
         /// Calls a shipment off.
         command cancel(CancelShipment) -> Cancelled;

@@ -1,0 +1,75 @@
+//! What the simulated carrier has to do: many shipments in one statement, found
+//! through an index that holds only what is due some day.
+
+use cleave_store::Tx;
+use cleave_vocabulary::{OrderId, ShipmentId, Timestamp, UserId};
+use sea_orm::{DbErr, QueryResult};
+
+use super::rows;
+
+/// A shipment that was moved on.
+#[derive(Debug, Clone)]
+pub(crate) struct Moved {
+    pub(crate) id: ShipmentId,
+    pub(crate) order_id: OrderId,
+    pub(crate) user_id: UserId,
+    pub(crate) tracking_number: String,
+}
+
+const ANY: &str = "SELECT 1 AS due WHERE EXISTS \
+    (SELECT 1 FROM shipments WHERE status = 'scheduled' AND due_at <= $1) OR EXISTS \
+    (SELECT 1 FROM shipments WHERE status = 'in_transit' AND due_at <= $2)";
+
+/// Whether anything is due.
+pub(crate) async fn any(tx: &Tx, now: Timestamp) -> Result<bool, DbErr> {
+    let now = now.as_micros();
+    Ok(!rows(tx, ANY, [now.into(), now.into()]).await?.is_empty())
+}
+
+/// The status is asked for twice: where two replicas choose the same shipments,
+/// the later one finds them moved.
+const PICK_UP: &str = "UPDATE shipments SET status = 'in_transit', dispatched_at = $1, \
+    due_at = $2, updated_at = $3, version = version + 1 WHERE id IN \
+    (SELECT id FROM shipments WHERE status = 'scheduled' AND due_at <= $4 \
+    ORDER BY due_at LIMIT $5) AND status = 'scheduled' \
+    RETURNING id, order_id, user_id, tracking_number";
+
+/// Picks up what is due; the next step of each is due at `then`.
+pub(crate) async fn pick_up(
+    tx: &Tx,
+    now: Timestamp,
+    then: Option<Timestamp>,
+    limit: i64,
+) -> Result<Vec<Moved>, DbErr> {
+    let at = now.as_micros();
+    let values = [
+        at.into(),
+        then.map(Timestamp::as_micros).into(),
+        at.into(),
+        at.into(),
+        limit.into(),
+    ];
+    rows(tx, PICK_UP, values).await?.iter().map(moved).collect()
+}
+
+const DELIVER: &str = "UPDATE shipments SET status = 'delivered', delivered_at = $1, \
+    due_at = NULL, updated_at = $2, version = version + 1 WHERE id IN \
+    (SELECT id FROM shipments WHERE status = 'in_transit' AND due_at <= $3 \
+    ORDER BY due_at LIMIT $4) AND status = 'in_transit' \
+    RETURNING id, order_id, user_id, tracking_number";
+
+/// Delivers what is due.
+pub(crate) async fn deliver(tx: &Tx, now: Timestamp, limit: i64) -> Result<Vec<Moved>, DbErr> {
+    let at = now.as_micros();
+    let values = [at.into(), at.into(), at.into(), limit.into()];
+    rows(tx, DELIVER, values).await?.iter().map(moved).collect()
+}
+
+fn moved(row: &QueryResult) -> Result<Moved, DbErr> {
+    Ok(Moved {
+        id: ShipmentId::from_uuid(row.try_get("", "id")?),
+        order_id: OrderId::from_uuid(row.try_get("", "order_id")?),
+        user_id: UserId::from_uuid(row.try_get("", "user_id")?),
+        tracking_number: row.try_get("", "tracking_number")?,
+    })
+}
