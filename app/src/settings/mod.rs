@@ -1,0 +1,316 @@
+//! What the program can be told. Each context and each mechanism declares its
+//! own settings; here they are put together, loaded and checked as a whole.
+
+mod layers;
+
+use std::path::PathBuf;
+
+use cleave_inventory::InventorySettings;
+use cleave_messaging::{ConsumerOptions, InProcessOptions, RelayOptions};
+use cleave_notification::NotificationSettings;
+use cleave_order::OrderSettings;
+use cleave_payment::PaymentSettings;
+use cleave_shipping::ShippingSettings;
+use cleave_store::SqliteOptions;
+use cleave_user::UserSettings;
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::GatewaySettings;
+use crate::host::HttpSettings;
+
+pub use layers::{Layers, SettingsError};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The folder with everything that is kept.
+    pub data_dir: PathBuf,
+    /// How the API is served.
+    pub http: HttpSettings,
+    /// What stands before the contexts.
+    pub gateway: GatewaySettings,
+    /// The first admin.
+    pub admin: AdminSettings,
+    /// How an order is fulfilled.
+    pub fulfilment: FulfilmentSettings,
+    /// The order context.
+    pub order: OrderSettings,
+    /// The payment context.
+    pub payment: PaymentSettings,
+    /// The inventory context.
+    pub inventory: InventorySettings,
+    /// The user context.
+    pub user: UserSettings,
+    /// The notification context.
+    pub notification: NotificationSettings,
+    /// The shipping context.
+    pub shipping: ShippingSettings,
+    /// Where data is kept.
+    pub database: DatabaseSettings,
+    /// What carries events.
+    pub bus: BusSettings,
+    /// Where the contexts run.
+    pub topology: TopologySettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./data"),
+            http: HttpSettings::default(),
+            gateway: GatewaySettings::default(),
+            admin: AdminSettings::default(),
+            fulfilment: FulfilmentSettings::default(),
+            order: OrderSettings::default(),
+            payment: PaymentSettings::default(),
+            inventory: InventorySettings::default(),
+            user: UserSettings::default(),
+            notification: NotificationSettings::default(),
+            shipping: ShippingSettings::default(),
+            database: DatabaseSettings::default(),
+            bus: BusSettings::default(),
+            topology: TopologySettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+/// The settings of `admin`: the account made at start, where there is none of that address yet.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminSettings {
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for AdminSettings {
+    /// Never shows the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminSettings").finish_non_exhaustive()
+    }
+}
+
+/// The settings of `fulfilment`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FulfilmentSettings {
+    /// Who is in charge of an order's steps.
+    pub style: Style,
+}
+
+/// How an order's steps are brought about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// A saga in the order context calls the others.
+    #[default]
+    Orchestrated,
+    /// Each context reacts to the events of the one before.
+    Choreographed,
+}
+
+/// The settings of `database`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// Where every context keeps its data; unset, in SQLite files in `data_dir`.
+    pub url: Option<String>,
+    /// How SQLite is run.
+    pub sqlite: SqliteOptions,
+    /// Another place for the order context.
+    pub order: ContextDatabase,
+    /// Another place for the payment context.
+    pub payment: ContextDatabase,
+    /// Another place for the inventory context.
+    pub inventory: ContextDatabase,
+    /// Another place for the user context.
+    pub user: ContextDatabase,
+    /// Another place for the notification context.
+    pub notification: ContextDatabase,
+    /// Another place for the shipping context.
+    pub shipping: ContextDatabase,
+}
+
+/// The settings of `database.<context>`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContextDatabase {
+    /// Where this context keeps its data.
+    pub url: Option<String>,
+}
+
+/// The settings of `bus`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BusSettings {
+    /// What carries events.
+    pub kind: BusKind,
+    /// The bus within this process.
+    pub in_process: InProcessOptions,
+    /// From the outboxes to the bus.
+    pub relay: RelayOptions,
+    /// From the bus to the handlers.
+    pub consumer: ConsumerOptions,
+    /// The NATS broker.
+    pub nats: NatsSettings,
+}
+
+/// What carries events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BusKind {
+    /// Queues within this process.
+    #[default]
+    InProcess,
+    /// A NATS server with JetStream.
+    Nats,
+}
+
+/// The settings of `bus.nats`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NatsSettings {
+    /// Where the broker is.
+    pub url: Option<String>,
+}
+
+/// The settings of `topology`: `local`, or the base URL where a context runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopologySettings {
+    /// Where the order context runs.
+    pub order: String,
+    /// Where the payment context runs.
+    pub payment: String,
+    /// Where the inventory context runs.
+    pub inventory: String,
+    /// Where the user context runs.
+    pub user: String,
+    /// Where the notification context runs.
+    pub notification: String,
+    /// Where the shipping context runs.
+    pub shipping: String,
+}
+
+const LOCAL: &str = "local";
+
+impl Default for TopologySettings {
+    fn default() -> Self {
+        let local = || LOCAL.to_owned();
+        Self {
+            order: local(),
+            payment: local(),
+            inventory: local(),
+            user: local(),
+            notification: local(),
+            shipping: local(),
+        }
+    }
+}
+
+/// The settings of `log`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LogFormat,
+    /// What is logged, as `tracing-subscriber`'s `EnvFilter` reads it: `info,cleave_saga=debug`.
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            filter: "info,sea_orm_migration=warn".to_owned(),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// The settings under all layers, checked.
+    pub fn load(layers: &Layers) -> Result<Self, SettingsError> {
+        let settings: Self = layers.load()?;
+        settings.check().map_err(SettingsError::Contradiction)?;
+        Ok(settings)
+    }
+
+    /// What each part, and the whole, says against them.
+    pub fn check(&self) -> Result<(), String> {
+        self.order.validate()?;
+        self.payment.validate()?;
+        self.inventory.validate()?;
+        self.user.validate()?;
+        self.notification.validate()?;
+        self.shipping.validate()?;
+        self.database.sqlite.validate()?;
+        if self.admin.email.is_some() != self.admin.password.is_some() {
+            return Err(
+                "admin.email and admin.password go together: set both, or neither".to_owned(),
+            );
+        }
+        self.log.filter.parse::<tracing_subscriber::EnvFilter>().map_err(|error| {
+            format!("log.filter `{}` can't be read ({error}); write levels as in `info,cleave_saga=debug`", self.log.filter)
+        })?;
+        self.only_what_is_there()
+    }
+
+    /// Seams that are declared and not open in this version are refused by name,
+    /// so that nobody believes to run on them.
+    fn only_what_is_there(&self) -> Result<(), String> {
+        let database = &self.database;
+        for (name, url) in [
+            ("database.url", &database.url),
+            ("database.order.url", &database.order.url),
+            ("database.payment.url", &database.payment.url),
+            ("database.inventory.url", &database.inventory.url),
+            ("database.user.url", &database.user.url),
+            ("database.notification.url", &database.notification.url),
+            ("database.shipping.url", &database.shipping.url),
+        ] {
+            if url.is_some() {
+                return Err(format!(
+                    "{name}: this version keeps its data in SQLite files in data_dir; leave {name} unset"
+                ));
+            }
+        }
+        let topology = &self.topology;
+        for (name, place) in [
+            ("topology.order", &topology.order),
+            ("topology.payment", &topology.payment),
+            ("topology.inventory", &topology.inventory),
+            ("topology.user", &topology.user),
+            ("topology.notification", &topology.notification),
+            ("topology.shipping", &topology.shipping),
+        ] {
+            if place != LOCAL {
+                return Err(format!(
+                    "{name}: this version runs every context in one process; set {name} to \"local\" or leave it unset"
+                ));
+            }
+        }
+        if self.bus.kind != BusKind::InProcess || self.bus.nats.url.is_some() {
+            return Err("bus: this version carries events in-process; set bus.kind to \"in_process\" and leave bus.nats.url unset".to_owned());
+        }
+        if self.fulfilment.style != Style::Orchestrated {
+            return Err("fulfilment.style: this version fulfils orders by the orchestrated saga; set it to \"orchestrated\" or leave it unset".to_owned());
+        }
+        Ok(())
+    }
+}
