@@ -2,33 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use cleave_hosting::AuditCheck;
 use cleave_web::Problem;
-use serde::Serialize;
 
-use super::{Admin, Operations, Ops};
-
-/// How the invariants stand.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Audit {
-    /// Whether nothing breaks any.
-    pub ok: bool,
-    /// Each invariant.
-    pub checks: Vec<AuditCheck>,
-}
-
-impl Operations {
-    /// Counts them, one context after the other: the data may be large, and
-    /// orders go on being served beside it.
-    pub async fn audit(&self) -> Result<Audit, Problem> {
-        let mut checks = Vec::new();
-        for auditor in &self.auditors {
-            checks.extend(auditor.audit().await?);
-        }
-        let ok = checks.iter().all(|check| check.violations.is_empty());
-        Ok(Audit { ok, checks })
-    }
-}
+use super::{Admin, Ops};
+use crate::audit::{AuditReport, audit};
 
 /// Counts the invariants over the live data.
 #[utoipa::path(
@@ -37,11 +14,14 @@ impl Operations {
     tag = "ops",
     operation_id = "run_audit",
     responses(
-        (status = 200, body = Audit),
+        (status = 200, body = AuditReport),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
 )]
-pub(super) async fn run_audit(State(ops): State<Ops>, _: Admin) -> Result<Json<Audit>, Problem> {
-    ops.audit().await.map(Json)
+pub(super) async fn run_audit(
+    State(ops): State<Ops>,
+    _: Admin,
+) -> Result<Json<AuditReport>, Problem> {
+    Ok(Json(audit(&ops.auditors).await?))
 }

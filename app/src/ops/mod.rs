@@ -20,7 +20,6 @@ use http::request::Parts;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use audit::Audit;
 pub use sagas::{FulfilmentStyle, SagaSource};
 pub use topology::{Placement, Transport};
 
@@ -66,7 +65,6 @@ impl Operations {
         self.sagas.extend(sagas);
         self.dead_letters.push(context.dead_letters.clone());
         self.guards.extend(context.guards.iter().cloned());
-        self.auditors.push(context.auditor.clone());
     }
 }
 

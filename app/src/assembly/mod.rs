@@ -1,0 +1,141 @@
+//! The composition root: the only place that names every context. It opens the
+//! stores, builds the contexts, hands each the ports that it calls, and starts
+//! what they do in the background.
+
+mod audit;
+mod contexts;
+mod meters;
+mod running;
+mod secret;
+mod stores;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cleave_hosting::{Auditor, Context};
+use cleave_inventory::Catalogue;
+use cleave_messaging::{EventBus, InProcessBus};
+use cleave_order::Rebuild;
+use cleave_store::{OpenError, Store};
+use cleave_user::Accounts;
+use cleave_user_contract::port::UserPort;
+use cleave_vocabulary::{Clock, IdSource};
+use cleave_web::Idempotency;
+
+use crate::settings::{BusSettings, Settings};
+
+pub use running::Running;
+
+/// What the program tells the time by, and makes ids from.
+#[derive(Clone)]
+pub struct World {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives ids.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(cleave_vocabulary::SystemClock),
+            ids: Arc::new(cleave_vocabulary::UuidV7Ids),
+        }
+    }
+}
+
+/// Why the program could not start. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder can't be used.
+    #[error("the data folder {} can't be used: {reason}; set data_dir (--data-dir) to a folder that this user may write to", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A store can't be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A context can't be built, or does not start.
+    #[error("{context}: {reason}")]
+    Context {
+        /// Which.
+        context: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl StartError {
+    /// A failure of one context's start.
+    pub(crate) fn of(context: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Context {
+            context,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// The contexts, built and wired, before anything moves.
+pub struct Assembly {
+    /// In the order of the fulfilment's dependencies.
+    pub contexts: Vec<Context>,
+    /// What carries events.
+    pub bus: Arc<dyn EventBus>,
+    /// The accounts' port, for the keys of access tokens.
+    pub users: Arc<dyn UserPort>,
+    /// Makes accounts.
+    pub accounts: Accounts,
+    /// Brings products in.
+    pub catalogue: Catalogue,
+    /// Rebuilds the order context's read model.
+    pub rebuild: Rebuild,
+    /// Outcomes of operators' requests, kept beside the sagas that they are about.
+    pub operators: Idempotency,
+    /// Stores that belong to simulated parts of the outside world.
+    pub outside: Vec<Store>,
+    /// Clock and ids.
+    pub world: World,
+}
+
+impl Assembly {
+    /// Opens the stores under `settings.data_dir` and builds every context.
+    pub async fn build(settings: &Settings, world: World) -> Result<Self, StartError> {
+        let stores = stores::Stores::open(settings).await?;
+        let secret = secret::load_or_make(&settings.data_dir)?;
+        let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(
+            &settings.bus.in_process,
+            world.clock.clone(),
+        ));
+        contexts::build(settings, &world, stores, secret, bus)
+    }
+
+    /// Who counts the invariants; to be asked before [`Assembly::start`].
+    pub fn auditors(&self) -> Vec<Arc<dyn Auditor>> {
+        audit::auditors(&self.contexts)
+    }
+
+    /// Subscribes every handler, and lets relays and background tasks go.
+    pub async fn start(self, settings: &BusSettings) -> Result<Running, StartError> {
+        let Self {
+            contexts,
+            bus,
+            outside,
+            world,
+            ..
+        } = self;
+        Running::start(contexts, bus, outside, settings, &world).await
+    }
+
+    /// Closes what `build` opened, for commands that only look.
+    pub async fn close(self) {
+        for context in self.contexts {
+            context.store.close().await;
+        }
+        for store in self.outside {
+            store.close().await;
+        }
+    }
+}

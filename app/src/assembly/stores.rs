@@ -1,0 +1,77 @@
+//! A database to each context: its own file in the data folder.
+
+use cleave_migrations as migrations;
+use cleave_store::{SqliteOptions, Store};
+use sea_orm_migration::MigratorTrait;
+
+use super::StartError;
+use crate::settings::Settings;
+
+/// The stores, open and up to date.
+pub(super) struct Stores {
+    pub(super) order: Store,
+    pub(super) payment: Store,
+    pub(super) inventory: Store,
+    pub(super) user: Store,
+    pub(super) notification: Store,
+    pub(super) shipping: Store,
+    /// The books of the simulated payment gateway: the outside world's, not ours.
+    pub(super) gateway_books: Store,
+}
+
+impl Stores {
+    pub(super) async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let folder = &settings.data_dir;
+        std::fs::create_dir_all(folder).map_err(|error| StartError::DataDir {
+            path: folder.clone(),
+            reason: error.to_string(),
+        })?;
+        let ours = &settings.database.sqlite;
+        // A crash of this program must not cost the outside world its memory; a
+        // power cut may, because it is simulated.
+        let outside = SqliteOptions {
+            durable: false,
+            ..ours.clone()
+        };
+        // Each file waits for its own disk writes; together they wait once.
+        let (order, payment, inventory, user, notification, shipping, gateway_books) = futures::try_join!(
+            open::<migrations::order::Migrator>(settings, "order", ours),
+            open::<migrations::payment::Migrator>(settings, "payment", ours),
+            open::<migrations::inventory::Migrator>(settings, "inventory", ours),
+            open::<migrations::user::Migrator>(settings, "user", ours),
+            open::<migrations::notification::Migrator>(settings, "notification", ours),
+            open::<migrations::shipping::Migrator>(settings, "shipping", ours),
+            open::<migrations::payment::SimulatedGatewayMigrator>(
+                settings,
+                "simulated-gateway",
+                &outside
+            ),
+        )?;
+        Ok(Self {
+            order,
+            payment,
+            inventory,
+            user,
+            notification,
+            shipping,
+            gateway_books,
+        })
+    }
+}
+
+async fn open<M: MigratorTrait>(
+    settings: &Settings,
+    name: &str,
+    options: &SqliteOptions,
+) -> Result<Store, StartError> {
+    let (path, options, called) = (
+        settings.data_dir.join(format!("{name}.db")),
+        options.clone(),
+        name.to_owned(),
+    );
+    let opened =
+        tokio::task::spawn_blocking(move || Store::open_sqlite(&called, path, &options)).await;
+    let store = opened.map_err(|error| StartError::of("store", error))??;
+    store.migrate::<M>().await?;
+    Ok(store)
+}

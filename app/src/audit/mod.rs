@@ -1,0 +1,31 @@
+//! The invariants of the whole, counted over the live data: each context counts
+//! its own, and [`events`] counts what only the host can see.
+
+mod events;
+
+use std::sync::Arc;
+
+use cleave_hosting::{AuditCheck, Auditor};
+use cleave_vocabulary::PortError;
+use serde::Serialize;
+
+pub use events::{EventsAuditor, Route};
+
+/// Every invariant, and whether all of them hold.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct AuditReport {
+    /// Whether no invariant is broken.
+    pub ok: bool,
+    /// Each invariant.
+    pub checks: Vec<AuditCheck>,
+}
+
+/// Counts them all, one auditor after the other.
+pub async fn audit(auditors: &[Arc<dyn Auditor>]) -> Result<AuditReport, PortError> {
+    let mut checks = Vec::new();
+    for auditor in auditors {
+        checks.extend(auditor.audit().await?);
+    }
+    let ok = checks.iter().all(|check| check.violations.is_empty());
+    Ok(AuditReport { ok, checks })
+}

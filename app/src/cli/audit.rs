@@ -1,0 +1,81 @@
+//! `cleave audit`: every invariant, counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use super::{CommandError, CommandResult, Sources};
+use crate::assembly::{Assembly, World};
+use crate::audit::audit;
+use crate::client::{Client, Credentials};
+
+/// Counts every invariant over the data folder, or over a running server
+///
+/// Prints what it counted as JSON. Ends with 1 where an invariant is broken.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cleave audit                                  the data folder of a server that is stopped
+  cleave audit --url http://127.0.0.1:8080 --email admin@demo.example --password demo-admin-password")]
+pub(super) struct Audit {
+    #[command(flatten)]
+    sources: Sources,
+    /// Ask the server that runs there instead
+    #[arg(long, requires = "email", requires = "password")]
+    url: Option<String>,
+    /// An admin's e-mail address, for --url
+    #[arg(long)]
+    email: Option<String>,
+    /// The admin's password, for --url
+    #[arg(long, env = "CLEAVE_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+impl Audit {
+    #[expect(clippy::print_stdout, reason = "the result of the command")]
+    pub(super) async fn run(self) -> CommandResult {
+        let report = match (&self.url, self.email.clone(), self.password.clone()) {
+            (Some(url), Some(email), Some(password)) => {
+                ask(url, Credentials { email, password }).await?
+            }
+            _ => self.count().await?,
+        };
+        println!("{report:#}");
+        let broken = report["checks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|check| check["violations"] != json!([]))
+            .count();
+        match broken {
+            0 => Ok(()),
+            1 => Err(CommandError::Failure("1 invariant is broken".to_owned())),
+            many => Err(CommandError::Failure(format!(
+                "{many} invariants are broken"
+            ))),
+        }
+    }
+
+    async fn count(&self) -> Result<Value, CommandError> {
+        let settings = super::settings(&self.sources.layers())?;
+        let assembly = Assembly::build(&settings, World::default())
+            .await
+            .map_err(CommandError::failure)?;
+        let report = audit(&assembly.auditors()).await;
+        assembly.close().await;
+        serde_json::to_value(report.map_err(CommandError::failure)?).map_err(CommandError::failure)
+    }
+}
+
+async fn ask(url: &str, credentials: Credentials) -> Result<Value, CommandError> {
+    let client = Arc::new(
+        Client::new(url, Some(credentials), Duration::ZERO).map_err(CommandError::failure)?,
+    );
+    client.sign_in().await.map_err(CommandError::failure)?;
+    let answer = client
+        .post("/api/v1/ops/audit", &json!({}), &HeaderMap::new())
+        .await;
+    Ok(answer.map_err(CommandError::failure)?.body)
+}

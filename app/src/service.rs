@@ -1,0 +1,212 @@
+//! The whole program in motion: contexts, gateway and listener, from start to
+//! orderly stop. `serve`, the embedded replay and the suites all run this.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use cleave_store::Store;
+use cleave_user::Ensured;
+use cleave_vocabulary::CallContext;
+use cleave_web::TokenVerifier;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::assembly::{Assembly, Running, StartError, World};
+use crate::gateway::{self, Front, Parts};
+use crate::host::{self, Health, Metrics};
+use crate::ops::{FulfilmentStyle, Operations, Placement, Transport};
+use crate::settings::Settings;
+use crate::{demo, ops};
+
+/// The program, running.
+pub struct Service {
+    address: SocketAddr,
+    running: Running,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// The recorder of metrics is the process's, so it is made once, and before
+/// anything that records: what asks for a counter earlier gets one that counts nothing.
+fn metrics() -> Metrics {
+    static METRICS: OnceLock<Metrics> = OnceLock::new();
+    METRICS
+        .get_or_init(|| Metrics::install().unwrap_or_else(|_| Metrics::detached()))
+        .clone()
+}
+
+fn health(store: &Store) -> Health {
+    let store = store.clone();
+    Arc::new(move || store.health())
+}
+
+impl Service {
+    /// Starts everything; returns once it answers.
+    pub async fn start(settings: &Settings, world: World, demo: bool) -> Result<Self, StartError> {
+        let metrics = metrics();
+        let assembly = Assembly::build(settings, world).await?;
+        prepare(settings, &assembly, demo).await?;
+        let listener = listen(settings).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| StartError::of("http", error))?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let router = front(settings, &assembly, metrics, &stop, &tasks).await?;
+        let running = assembly.start(&settings.bus).await?;
+        let (http, stopping) = (settings.http.clone(), stop.clone());
+        tasks.spawn(async move { host::serve(listener, router, &http, stopping).await });
+        tasks.close();
+        tracing::info!(data_dir = %settings.data_dir.display(), "ready: http://{address}");
+        Ok(Self {
+            address,
+            running,
+            tasks,
+            stop,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to do next, for whoever has just started the demo.
+    pub async fn welcome(&self) -> String {
+        let url = format!(
+            "http://{}/api/v1/inventory/products?search=candle&limit=1",
+            self.address
+        );
+        let page = async { reqwest::get(url).await?.json::<Value>().await };
+        let product = page
+            .await
+            .ok()
+            .and_then(|page| page["items"][0]["id"].as_str().map(str::to_owned));
+        demo::welcome(self.address, product.as_deref().unwrap_or("prd_…"))
+    }
+
+    /// No new work; what is in flight is finished or handed to its log.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        self.running.stop().await;
+    }
+}
+
+async fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
+    let address = settings.http.listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        StartError::of("http", format!("{address} can't be listened on ({error}); set http.listen (--listen) to another address or port"))
+    })
+}
+
+/// The accounts and products that the settings ask for, where they are not there yet.
+async fn prepare(
+    settings: &Settings,
+    assembly: &Assembly,
+    with_demo: bool,
+) -> Result<(), StartError> {
+    if let (Some(email), Some(password)) = (&settings.admin.email, &settings.admin.password) {
+        let call = CallContext::root(&*assembly.world.ids);
+        let ensured = assembly.accounts.ensure_admin(&call, email, password).await;
+        match ensured.map_err(|error| StartError::of("admin", error))? {
+            Ensured::Created(id) => tracing::info!(%id, "the first admin was made"),
+            Ensured::Existed(_) => {}
+            Ensured::OtherRole(_) => {
+                return Err(StartError::of(
+                    "admin",
+                    "admin.email has an account that is no admin's; set another address",
+                ));
+            }
+        }
+    }
+    if with_demo {
+        demo::seed(assembly).await?;
+    }
+    Ok(())
+}
+
+/// Everything that is served.
+async fn front(
+    settings: &Settings,
+    assembly: &Assembly,
+    metrics: Metrics,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<Router, StartError> {
+    let World { clock, ids } = assembly.world.clone();
+    let verifier = TokenVerifier::new(clock.clone());
+    gateway::fetch_keys(&*assembly.users, &verifier, &*ids)
+        .await
+        .map_err(|error| StartError::of("user", error))?;
+    tasks.spawn(gateway::keep_keys(
+        assembly.users.clone(),
+        verifier.clone(),
+        clock.clone(),
+        ids.clone(),
+        stop.clone(),
+    ));
+    tasks.spawn(metrics.clone().upkeep(clock.clone(), stop.clone()));
+    let fronts = assembly.contexts.iter().map(|context| Front {
+        name: context.name,
+        api: context.api.clone(),
+        health: health(&context.store),
+    });
+    let parts = Parts {
+        clock,
+        ids,
+        verifier,
+        users: assembly.users.clone(),
+        metrics,
+        http: settings.http.clone(),
+        gateway: settings.gateway.clone(),
+        stop: stop.clone(),
+    };
+    Ok(gateway::router(
+        fronts.collect(),
+        ops::api(operations(assembly)),
+        &parts,
+    ))
+}
+
+/// What operators look at.
+fn operations(assembly: &Assembly) -> Operations {
+    let mut operations = Operations::new(assembly.operators.clone());
+    for context in &assembly.contexts {
+        operations.add(context, FulfilmentStyle::Orchestrated);
+        operations.topology.push(Placement {
+            context: context.name,
+            process: PROCESS.to_owned(),
+            transport: Transport::Local,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            health: health(&context.store),
+        });
+    }
+    operations.auditors = assembly.auditors();
+    operations
+}
+
+/// What this process is called where contexts are placed.
+const PROCESS: &str = "cleave";
+
+/// The document of the whole public API, from contexts that are built in a
+/// folder of their own and never start.
+pub async fn document() -> Result<OpenApi, StartError> {
+    let folder = tempfile::tempdir().map_err(|error| StartError::of("openapi", error))?;
+    let settings = Settings {
+        data_dir: folder.path().to_owned(),
+        ..Settings::default()
+    };
+    let assembly = Assembly::build(&settings, World::default()).await?;
+    let ops = ops::api(operations(&assembly));
+    let apis = assembly.contexts.iter().map(|context| context.api.clone());
+    let operations = apis
+        .fold(OpenApiRouter::default().merge(ops), OpenApiRouter::merge)
+        .into_openapi();
+    assembly.close().await;
+    Ok(gateway::document(operations))
+}
