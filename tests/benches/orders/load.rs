@@ -1,0 +1,212 @@
+//! Clients that place orders one after the other, each over a connection of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+/// What a client waits for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Pass {
+    /// The answer to its POST.
+    Plain,
+    /// The order's fulfilment: paid, and its shipment arranged.
+    UntilPaid,
+}
+
+/// What it takes to place orders.
+pub(crate) struct Load {
+    orders: String,
+    metrics: String,
+    token: String,
+    products: Arc<Vec<String>>,
+    run: std::sync::atomic::AtomicU64,
+}
+
+/// What one pass measured.
+pub(crate) struct Run {
+    latencies: Vec<Duration>,
+    took: Duration,
+}
+
+impl Run {
+    pub(crate) fn orders(&self) -> u64 {
+        self.latencies.len() as u64
+    }
+
+    pub(crate) fn fulfilled_per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// In milliseconds.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+        let place = (self.latencies.len() * percent)
+            .div_ceil(100)
+            .saturating_sub(1);
+        self.latencies
+            .get(place)
+            .map_or(0.0, |took| took.as_secs_f64() * 1e3)
+    }
+}
+
+impl Load {
+    pub(crate) async fn new(server: &Server) -> Self {
+        let http = reqwest::Client::new();
+        let credentials =
+            json!({ "email": "customer@demo.example", "password": "demo-customer-password" });
+        let session = http
+            .post(server.url("/api/v1/users/sessions"))
+            .json(&credentials)
+            .send()
+            .await
+            .expect("answers");
+        let session: Value = session.json().await.expect("json");
+        let mut products = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let url = server.url(&format!("/api/v1/inventory/products?limit=100{cursor}"));
+            let page: Value = http
+                .get(url)
+                .send()
+                .await
+                .expect("answers")
+                .json()
+                .await
+                .expect("json");
+            // Only what the shop has plenty of: a benchmark must not run out of stock.
+            let plenty = page["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|product| product["available"].as_i64() > Some(0));
+            products.extend(plenty.filter_map(|product| product["id"].as_str().map(str::to_owned)));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let load = Self {
+            orders: server.url("/api/v1/orders"),
+            metrics: server.url("/metrics"),
+            token: session["access_token"]
+                .as_str()
+                .expect("signed in")
+                .to_owned(),
+            products: Arc::new(products),
+            run: 0.into(),
+        };
+        load.fill_shelves(server).await;
+        load
+    }
+
+    /// A million more of each product.
+    async fn fill_shelves(&self, server: &Server) {
+        let http = reqwest::Client::new();
+        let credentials =
+            json!({ "email": "admin@demo.example", "password": "demo-admin-password" });
+        let session = http
+            .post(server.url("/api/v1/users/sessions"))
+            .json(&credentials)
+            .send()
+            .await
+            .expect("answers");
+        let session: Value = session.json().await.expect("json");
+        let token = session["access_token"].as_str().expect("signed in");
+        for product in self.products.iter() {
+            let url = server.url(&format!("/api/v1/inventory/products/{product}/adjustments"));
+            let more = json!({ "delta": 1_000_000, "reason": "benchmark" });
+            let answer = http
+                .post(url)
+                .bearer_auth(token)
+                .json(&more)
+                .send()
+                .await
+                .expect("answers");
+            assert!(
+                answer.status().is_success(),
+                "{}",
+                answer.text().await.unwrap_or_default()
+            );
+        }
+    }
+
+    /// Places orders for `span` over so many connections; the time until the last is fulfilled counts.
+    pub(crate) async fn run(&self, connections: u64, span: Duration, pass: Pass) -> Run {
+        let run = self.run.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let fulfilled = self.fulfilled().await;
+        let begun = Instant::now();
+        let clients =
+            (0..connections).map(|client| self.client(run * 1000 + client, begun + span, pass));
+        let mut latencies: Vec<Duration> = futures::future::join_all(clients)
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
+        while self.fulfilled().await < fulfilled + latencies.len() as f64 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let took = begun.elapsed();
+        latencies.sort_unstable();
+        Run { latencies, took }
+    }
+
+    /// Orders whose saga has come to its end.
+    async fn fulfilled(&self) -> f64 {
+        let text = reqwest::get(&self.metrics)
+            .await
+            .expect("metrics")
+            .text()
+            .await
+            .expect("text");
+        let ended = text
+            .lines()
+            .filter(|line| line.starts_with("cleave_saga_settled_total"));
+        ended
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    async fn client(&self, client: u64, until: Instant, pass: Pass) -> Vec<Duration> {
+        let http = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(1)
+            .build()
+            .expect("a client");
+        let mut random = client.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut took = Vec::new();
+        while Instant::now() < until {
+            let lines = [0; 3].map(|_| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let place = usize::try_from(random >> 33).unwrap_or(0) % self.products.len();
+                format!(
+                    r#"{{"product_id":"{}","quantity":1}}"#,
+                    self.products[place]
+                )
+            });
+            let body = format!(
+                r#"{{"items":[{}],"payment_method":"pm_card_visa","shipping_address":{{"name":"A Customer","line1":"1 High Street","city":"London","postal_code":"N1 9GU","country":"GB"}}}}"#,
+                lines.join(",")
+            );
+            let begun = Instant::now();
+            let mut request = http
+                .post(&self.orders)
+                .header("authorization", format!("Bearer {}", self.token))
+                .header("content-type", "application/json")
+                .header("idempotency-key", format!("bench-{client}-{}", took.len()))
+                .body(body);
+            if pass == Pass::UntilPaid {
+                request = request.header("prefer", "wait=20");
+            }
+            let answer = request.send().await.expect("answers");
+            let status = answer.status();
+            let text = answer.text().await.expect("a body");
+            took.push(begun.elapsed());
+            assert_eq!(status.as_u16(), 201, "{text}");
+        }
+        took
+    }
+}

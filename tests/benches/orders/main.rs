@@ -1,0 +1,156 @@
+//! Orders fulfilled a second, over HTTP, through the real program with every
+//! guarantee on; beside it, in the same run, what the disk costs and what a
+//! hand-written program over the same SQLite does.
+//!
+//! ```text
+//! cargo bench -p cleave-tests --bench orders              # the table of the README
+//! cargo bench -p cleave-tests --bench orders -- --quick   # a few seconds
+//! cargo bench -p cleave-tests --bench orders -- --orders 100000   # does it stay as fast, and as small?
+//! ```
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures by the machine's clock"
+)]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod byhand;
+mod disk;
+mod load;
+mod server;
+
+use std::time::Duration;
+
+use load::{Load, Pass};
+use server::{Counters, Server};
+
+struct Options {
+    /// How long each pass lasts.
+    pass: Duration,
+    /// Orders to place in one go, to see whether cost and memory stay flat.
+    orders: Option<u64>,
+}
+
+fn options() -> Options {
+    let words: Vec<String> = std::env::args().collect();
+    let number = |name: &str| {
+        let place = words.iter().position(|word| word == name)?;
+        words.get(place + 1)?.parse().ok()
+    };
+    let quick = words.iter().any(|word| word == "--quick");
+    Options {
+        pass: Duration::from_secs(if quick { 3 } else { 10 }),
+        orders: number("--orders"),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let options = options();
+    println!("{}", machine());
+    println!(
+        "fdatasync of 4 KiB, appended: {:.0} µs at the median",
+        disk::sync_cost().as_secs_f64() * 1e6
+    );
+    match options.orders {
+        Some(orders) => flat(orders).await,
+        None => table(options.pass).await,
+    }
+}
+
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or(": unknown");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "machine: {cores} ×{}",
+        model
+            .trim_start_matches(['\t', ' ', ':'])
+            .to_owned()
+            .insert_space()
+    )
+}
+
+/// A space before the name of the processor.
+trait InsertSpace {
+    fn insert_space(self) -> String;
+}
+
+impl InsertSpace for String {
+    fn insert_space(self) -> String {
+        format!(" {self}")
+    }
+}
+
+async fn table(pass: Duration) {
+    let byhand = byhand::orders_per_second(pass.min(Duration::from_secs(5)), 64);
+    println!(
+        "by hand, rusqlite, five transactions an order, group commit, no HTTP, 64 at once: {byhand:.0} orders/s"
+    );
+    let server = Server::start();
+    let load = Load::new(&server).await;
+    load.run(4, Duration::from_secs(2), Pass::Plain).await;
+    println!("\nconnections  orders/s  POST p50  POST p99  paid p50  paid p99  of by hand   RSS");
+    for connections in [1, 16, 64] {
+        let plain = load.run(connections, pass, Pass::Plain).await;
+        let paid = load.run(connections, pass / 2, Pass::UntilPaid).await;
+        println!(
+            "{connections:>11}  {:>8.0}  {:>5.1} ms  {:>5.1} ms  {:>5.1} ms  {:>5.1} ms  {:>9.0} %  {:>3} MB",
+            plain.fulfilled_per_second(),
+            plain.percentile(50),
+            plain.percentile(99),
+            paid.percentile(50),
+            paid.percentile(99),
+            plain.fulfilled_per_second() * 100.0 / byhand,
+            server.resident_mib(),
+        );
+    }
+    println!();
+    cost(&server, &load, pass).await;
+}
+
+/// What an order costs, from the program's own counts and the system's.
+async fn cost(server: &Server, load: &Load, pass: Duration) {
+    let before = Counters::of(server).await;
+    let run = load.run(64, pass, Pass::Plain).await;
+    server.quiet().await;
+    let after = Counters::of(server).await;
+    println!(
+        "an order costs, from its request to its delivery:\n{}",
+        after.since(&before, run.orders())
+    );
+}
+
+/// Places many orders, and looks at cost and memory early and late.
+async fn flat(orders: u64) {
+    let server = Server::start();
+    let load = Load::new(&server).await;
+    println!("\n  orders stored  orders/s  POST p50  CPU an order   RSS");
+    let part = Duration::from_secs(4);
+    let mut stored = 0;
+    let mut next = 1000;
+    while stored < orders {
+        let before = Counters::of(&server).await;
+        let run = load.run(64, part, Pass::Plain).await;
+        let after = Counters::of(&server).await;
+        stored += run.orders();
+        if stored >= next {
+            println!(
+                "{stored:>15}  {:>8.0}  {:>5.1} ms  {:>9.0} µs  {:>3} MB",
+                run.fulfilled_per_second(),
+                run.percentile(50),
+                after.cpu_micros_since(&before) / run.orders() as f64,
+                server.resident_mib(),
+            );
+            next = (stored * 2).min(orders.max(stored + 1));
+        }
+    }
+    let again = server.restart();
+    println!(
+        "ready after a restart with {stored} orders: {} ms",
+        again.as_millis()
+    );
+}

@@ -1,0 +1,260 @@
+//! A whole shop in this process: every context, the gateway, a real listener,
+//! a fresh data folder. Closing it demands that the books balance.
+
+use std::time::Duration;
+
+use cleave::assembly::World;
+use cleave::service::Service;
+use cleave::settings::Settings;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A shop that is open.
+pub struct Shop {
+    service: Service,
+    client: Client,
+    /// Signs in as the admin.
+    pub admin: String,
+    /// The data folder; removed with the shop.
+    pub folder: TempDir,
+}
+
+/// Asks a server; every answer with its status and its body.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// The body; null where it is none or no JSON.
+    pub body: Value,
+}
+
+/// The admin of every shop.
+pub const ADMIN: (&str, &str) = ("admin@shop.example", "an admin's password");
+
+impl Client {
+    /// A client of the server at `base`.
+    pub fn new(base: impl Into<String>) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            base: base.into(),
+        }
+    }
+
+    /// Sends a request, as whoever the token is of; `None` where nobody answered.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Option<Reply> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .timeout(Duration::from_secs(60));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.ok()?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let bytes = answer.bytes().await.ok()?;
+        Some(Reply {
+            status,
+            headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
+    }
+
+    /// The same, of a server that is there.
+    ///
+    /// # Panics
+    /// Where nobody answers.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Reply {
+        self.try_send(method, path, token, headers, body)
+            .await
+            .expect("the server answers")
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.send(Method::GET, path, Some(token), &[], None).await
+    }
+
+    /// `POST`.
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Reply {
+        self.send(Method::POST, path, Some(token), &[], Some(body))
+            .await
+    }
+
+    /// Signs in.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub async fn sign_in(&self, email: &str, password: &str) -> String {
+        let body = json!({ "email": email, "password": password });
+        let session = self
+            .send(
+                Method::POST,
+                "/api/v1/users/sessions",
+                None,
+                &[],
+                Some(&body),
+            )
+            .await;
+        session.body["access_token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("not signed in: {session:?}"))
+            .to_owned()
+    }
+
+    /// Registers somebody and signs in.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub async fn customer(&self, name: &str) -> String {
+        let (email, password) = (format!("{name}@customer.example"), "a customer's password");
+        let body = json!({ "email": email, "password": password, "name": name });
+        let made = self
+            .send(Method::POST, "/api/v1/users", None, &[], Some(&body))
+            .await;
+        assert_eq!(made.status, 201, "{made:?}");
+        self.sign_in(&email, password).await
+    }
+
+    /// Adds a product with so many on the shelf.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub async fn product(&self, admin: &str, sku: &str, on_hand: i64) -> String {
+        let price = json!({ "amount": 250, "currency": "GBP" });
+        let body = json!({ "sku": sku, "name": format!("Product {sku}"), "price": price, "on_hand": on_hand });
+        let made = self.post("/api/v1/inventory/products", admin, &body).await;
+        made.body["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no product: {made:?}"))
+            .to_owned()
+    }
+
+    /// Looks at something until it is as wanted.
+    ///
+    /// # Panics
+    /// After a minute; with the last look.
+    pub async fn until(&self, path: &str, token: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..6000 {
+            let reply = self.get(path, token).await;
+            if wanted(&reply.body) {
+                return reply.body;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!(
+            "{path} never came to be as wanted: {:?}",
+            self.get(path, token).await.body
+        )
+    }
+
+    /// Waits until no saga is under way, and demands that every invariant holds
+    /// and no event was given up on.
+    ///
+    /// # Panics
+    /// Where one does not.
+    pub async fn demand_balanced_books(&self, admin: &str) {
+        for status in ["pending", "waiting", "compensating"] {
+            let path = format!("/api/v1/ops/sagas?status={status}&limit=1");
+            self.until(&path, admin, |page| page["items"] == json!([]))
+                .await;
+        }
+        let dead = self.get("/api/v1/ops/dead-letters", admin).await;
+        assert_eq!(dead.body["items"], json!([]), "dead letters");
+        let audit = self.post("/api/v1/ops/audit", admin, &json!({})).await;
+        assert_eq!(audit.status, 200, "{audit:?}");
+        assert_eq!(audit.body["ok"], json!(true), "{:#}", audit.body);
+    }
+}
+
+/// An order of so many of each product, paid by `method`.
+pub fn order(lines: &[(&str, u32)], method: &str) -> Value {
+    let items: Vec<Value> = lines
+        .iter()
+        .map(|(id, quantity)| json!({ "product_id": id, "quantity": quantity }))
+        .collect();
+    json!({ "items": items, "payment_method": method, "shipping_address": address("N1 9GU") })
+}
+
+/// An address with this postal code.
+pub fn address(postal_code: &str) -> Value {
+    json!({ "name": "A Customer", "line1": "1 High Street", "city": "London", "postal_code": postal_code, "country": "GB" })
+}
+
+impl Shop {
+    /// Opens one with what a test needs set; nothing waits that a test would wait for.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub async fn open_with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = Settings {
+            data_dir: folder.path().to_owned(),
+            ..Settings::default()
+        };
+        settings.http.listen = "127.0.0.1:0".parse().expect("an address");
+        settings.gateway.rate_limit.enabled = false;
+        settings.admin.email = Some(ADMIN.0.to_owned());
+        settings.admin.password = Some(ADMIN.1.to_owned());
+        // Hashing as cheap as the library lets it be.
+        settings.user.hashing.memory_kib = 8;
+        settings.user.hashing.iterations = 1;
+        adjust(&mut settings);
+        let service = Service::start(&settings, World::default(), false)
+            .await
+            .expect("the shop opens");
+        let client = Client::new(format!("http://{}", service.address()));
+        let admin = client.sign_in(ADMIN.0, ADMIN.1).await;
+        Self {
+            service,
+            client,
+            admin,
+            folder,
+        }
+    }
+
+    /// Opens one as it is by default.
+    pub async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    /// Asks it over HTTP.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Closes it, once everything has come to rest and the books balance.
+    pub async fn close(self) {
+        self.client.demand_balanced_books(&self.admin).await;
+        self.service.stop().await;
+    }
+}

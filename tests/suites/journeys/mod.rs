@@ -1,0 +1,4 @@
+//! Suite: whole journeys through the whole program, over HTTP.
+
+mod fulfilment;
+mod oversell;
