@@ -84,11 +84,12 @@ impl Layers {
             let key = error.path().to_string();
             let origin = at(&merged.cache, &key)
                 .map_or_else(|| "built in".to_owned(), |value| self.origin(&key, value));
+            let reason = variants::<S>(&known, &key, at(&merged.cache, &key))
+                .unwrap_or_else(|| reason(error.inner()));
             SettingsError::Bad {
                 key,
                 origin,
-                reason: variants::<S>(&known, &key, at(&merged.cache, &key))
-                    .unwrap_or_else(|| reason(error.inner())),
+                reason,
             }
         })
     }
