@@ -1,5 +1,7 @@
 //! The context's port, over its use cases.
 
+use std::convert::Infallible;
+
 use async_trait::async_trait;
 use cleave_inventory_contract::port::{
     GetHoldings, GetQuote, Holdings, InventoryPort, Quote, ReleaseStock, Released, ReserveStock,
@@ -7,7 +9,6 @@ use cleave_inventory_contract::port::{
 };
 use cleave_store::{StoreError, UnitError};
 use cleave_vocabulary::{CallContext, Failure, FailureKind, KeyedOutcome, OutcomeOf, PortError};
-use std::convert::Infallible;
 
 use crate::application::{self as app, Inventory};
 

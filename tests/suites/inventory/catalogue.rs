@@ -70,7 +70,11 @@ async fn a_quote_tells_prices_and_what_is_available() {
 #[tokio::test]
 async fn the_audit_sees_stock_that_nothing_holds() {
     let shop = Shop::open().await;
-    let [_globe] = shop.stocked([50]).await;
+    let [globe] = shop.stocked([50]).await;
+    for order in [shop.order(), shop.order()] {
+        let key = order.to_string();
+        shop.reserve(order, &key, &[(globe, 30)]).await.ok();
+    }
     let spoil = shop.store.write(async |tx: &Tx| {
         tx.execute_unprepared("UPDATE stock SET reserved = 3")
             .await?;
@@ -84,6 +88,15 @@ async fn the_audit_sees_stock_that_nothing_holds() {
         .map(|check| check.name.as_str())
         .collect();
     assert_eq!(broken, ["reserved_is_the_sum_of_live_reservations"]);
+    let violation = &checks[1].violations[0];
+    assert_eq!(violation.subject, globe.to_string());
+    assert_eq!(violation.detail, "reserved 3, live reservations 30");
+    let checked: Vec<_> = checks.iter().map(|check| check.checked).collect();
+    assert_eq!(
+        checked,
+        [1, 1, 2],
+        "the refused reservation has a state too"
+    );
 }
 
 #[tokio::test]

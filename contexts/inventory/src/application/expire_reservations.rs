@@ -2,15 +2,16 @@
 //! this looks for rows whose time is over, sleeps until the next one's, and
 //! after a restart finds what lapsed meanwhile.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cleave_messaging::Outbox;
 use cleave_store::{StoreError, Tx, UnitError};
 use cleave_vocabulary::{CallContext, ProductId, Timestamp};
 use sea_orm::DbErr;
-use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
+use super::meters::count_reservations;
 use super::release_stock::released_event;
 use super::{Inventory, Parts};
 use crate::domain::{Movement, Transition};
@@ -47,8 +48,7 @@ async fn expire_due(inventory: &Inventory) -> Result<Timestamp, StoreError> {
     let next = next_expiry(inventory).await?;
     match next {
         Some(next) if next <= now => {
-            let expired = expire_batch(inventory, now).await?;
-            metrics::counter!("inventory_reservations_expired_total").increment(expired);
+            expire_batch(inventory, now).await?;
             Ok(now)
         }
         Some(next) => Ok(next.min(latest)),
@@ -64,7 +64,7 @@ async fn next_expiry(inventory: &Inventory) -> Result<Option<Timestamp>, StoreEr
         .map_err(UnitError::into_store_error)
 }
 
-async fn expire_batch(inventory: &Inventory, now: Timestamp) -> Result<u64, StoreError> {
+async fn expire_batch(inventory: &Inventory, now: Timestamp) -> Result<(), StoreError> {
     let parts = inventory.clone();
     inventory
         .store
@@ -73,10 +73,10 @@ async fn expire_batch(inventory: &Inventory, now: Timestamp) -> Result<u64, Stor
         .map_err(UnitError::into_store_error)
 }
 
-async fn expire(tx: &Tx, inventory: &Parts, now: Timestamp) -> Result<u64, DbErr> {
+async fn expire(tx: &Tx, inventory: &Parts, now: Timestamp) -> Result<(), DbErr> {
     let expired = persistence::expire_due(tx, now, BATCH).await?;
     if expired.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     persistence::shift(tx, &movements(&expired)).await?;
     let events: Vec<_> = expired
@@ -86,8 +86,8 @@ async fn expire(tx: &Tx, inventory: &Parts, now: Timestamp) -> Result<u64, DbErr
             released_event(inventory, &call, Transition::Expire, settled)
         })
         .collect();
-    Outbox::append(tx, &events).await?;
-    Ok(expired.len() as u64)
+    count_reservations(tx, Transition::Expire.to(), expired.len() as u64);
+    Outbox::append(tx, &events).await
 }
 
 /// One movement for each product, however many reservations held it.

@@ -13,6 +13,7 @@ mod holdings;
 mod import_products;
 mod list_products;
 mod low_stock;
+mod meters;
 mod quote;
 mod release_stock;
 mod reserve_outcome;

@@ -8,6 +8,7 @@ use cleave_store::Tx;
 use cleave_vocabulary::{CallContext, Envelope, PortError, Timestamp};
 use sea_orm::DbErr;
 
+use super::meters::count_reservations;
 use super::{Inventory, Parts};
 use crate::domain::{Movement, Transition};
 use crate::persistence::{self, Settled};
@@ -85,7 +86,7 @@ impl Release {
     }
 }
 
-/// Moves the stock of what made a transition.
+/// Moves the stock of what made a transition, and counts it.
 pub(super) async fn settle(
     tx: &Tx,
     transition: Transition,
@@ -96,6 +97,7 @@ pub(super) async fn settle(
         .iter()
         .map(|line| transition.movement(line))
         .collect();
+    count_reservations(tx, transition.to(), 1);
     persistence::shift(tx, &movements).await
 }
 

@@ -13,8 +13,9 @@ use cleave_vocabulary::{CallContext, PortError, ProductId, Refusal};
 use sea_orm::DbErr;
 
 use super::low_stock::{Moved, low_stock};
+use super::meters::count_reservations;
 use super::{Answer, Inventory};
-use crate::domain::{Lines, Movement, StockLevel};
+use crate::domain::{Lines, Movement, State, StockLevel};
 use crate::persistence::{self, NewReservation};
 use crate::port::store_failure;
 
@@ -105,6 +106,7 @@ impl Reserve {
         });
         let mut events = vec![self.inventory.events.event(&self.call, &reserved)];
         events.extend(low_stock(tx, &self.inventory, &self.call, moved).await?);
+        count_reservations(tx, State::Held, 1);
         Outbox::append(tx, &events).await
     }
 
@@ -138,6 +140,7 @@ impl Reserve {
         };
         let event = self.inventory.events.event(&self.call, &failed);
         Outbox::append(tx, &[event]).await?;
+        count_reservations(tx, State::Refused, 1);
         Ok(refusal)
     }
 

@@ -15,6 +15,7 @@ pub(crate) use products::{
 };
 pub(crate) use reservations::{
     NewReservation, Settled, advance, bury, count_by_state, expire_due, find_by_key,
-    find_reservation, holdings, live_lines, next_expiry, open, refuse, remember_refusal, take,
+    find_reservation, holdings, live_lines, next_expiry, open, order_at, refuse, remember_refusal,
+    take,
 };
 pub(crate) use stock::{hold, insert_stock, levels, levels_behind, shift, stock_of};

@@ -227,10 +227,32 @@ pub(crate) async fn live_lines(
         .collect()
 }
 
-/// How many reservations are in each state that occurs, by its name.
-pub(crate) async fn count_by_state(tx: &Tx) -> Result<Vec<(String, i64)>, DbErr> {
-    const SQL: &str = "SELECT state, COUNT(*) AS count FROM reservations GROUP BY state";
-    let rows = tx.query_all_raw(statement(tx, SQL, vec![])).await?;
+/// The last of the next `count` orders behind `after` that have a reservation;
+/// nothing where there are fewer.
+pub(crate) async fn order_at(
+    tx: &Tx,
+    after: OrderId,
+    count: i64,
+) -> Result<Option<OrderId>, DbErr> {
+    const SQL: &str = "SELECT order_id FROM reservations WHERE order_id > $1 \
+         ORDER BY order_id LIMIT 1 OFFSET $2";
+    let values = vec![after.uuid().into(), (count - 1).into()];
+    let row = tx.query_one_raw(statement(tx, SQL, values)).await?;
+    row.map(|row| column(&row, "order_id").map(OrderId::from_uuid))
+        .transpose()
+}
+
+/// How many reservations of the orders behind `after`, up to and including
+/// `last`, are in each state that occurs, by its name.
+pub(crate) async fn count_by_state(
+    tx: &Tx,
+    after: OrderId,
+    last: OrderId,
+) -> Result<Vec<(String, i64)>, DbErr> {
+    const SQL: &str = "SELECT state, COUNT(*) AS count FROM reservations \
+         WHERE order_id > $1 AND order_id <= $2 GROUP BY state";
+    let values = vec![after.uuid().into(), last.uuid().into()];
+    let rows = tx.query_all_raw(statement(tx, SQL, values)).await?;
     rows.iter()
         .map(|row| Ok((column(row, "state")?, column(row, "count")?)))
         .collect()
