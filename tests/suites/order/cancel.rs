@@ -21,6 +21,15 @@ async fn held_at(operation: &'static str) -> (World, OrderId, Gate) {
     (world, id, gate)
 }
 
+/// Opens the gate once the order is being called off: the request is written
+/// down before the call under way has ended.
+pub(super) async fn open_once_asked(world: &World, id: OrderId, gate: &Gate) {
+    world
+        .order_until(id, |order| order["allowed_actions"] == json!([]))
+        .await;
+    gate.open();
+}
+
 fn path(id: OrderId) -> String {
     format!("/api/v1/orders/{id}/cancel")
 }
@@ -35,13 +44,8 @@ async fn what_was_done_is_undone_whatever_was_under_way() {
         let asked = world
             .post(&path(id))
             .json(&json!({"reason": "Changed my mind."}));
-        let asked = tokio::spawn(asked.send());
-        // The request is written down before the call under way has ended.
-        world
-            .order_until(id, |order| order["allowed_actions"] == json!([]))
-            .await;
-        gate.open();
-        let told = asked.await.expect("answered").expect(200);
+        let (told, ()) = futures::join!(asked.send(), open_once_asked(&world, id, &gate));
+        let told = told.expect(200);
         let expected = json!({"reason": "cancelled_by_customer", "detail": "Changed my mind."});
         assert_eq!(told.json["cancellation"], expected);
         assert_eq!(told.json["status"], "cancelled", "{operation}");
@@ -112,25 +116,22 @@ async fn neither_is_one_that_is_over() {
 #[tokio::test]
 async fn an_order_that_is_being_called_off_may_be_called_off_again() {
     let (world, id, gate) = held_at("charge").await;
-    let first = tokio::spawn(
+    let cancel = |reason: &str| {
         world
             .post(&path(id))
-            .json(&json!({"reason": "First."}))
-            .send(),
-    );
-    world
-        .order_until(id, |order| order["allowed_actions"] == json!([]))
-        .await;
-    let second = tokio::spawn(
+            .json(&json!({"reason": reason}))
+            .send()
+    };
+    let again = async {
         world
-            .post(&path(id))
-            .json(&json!({"reason": "Second."}))
-            .send(),
-    );
-    gate.open();
-    let first = first.await.expect("answered").expect(200);
+            .order_until(id, |order| order["allowed_actions"] == json!([]))
+            .await;
+        let (second, ()) = futures::join!(cancel("Second."), async { gate.open() });
+        second
+    };
+    let (first, second) = futures::join!(cancel("First."), again);
+    let first = first.expect(200);
     // The second may come when it is all over, too late.
-    let second = second.await.expect("answered");
     if second.status == 200 {
         assert_eq!(second.json, first.json);
     } else {
@@ -172,12 +173,9 @@ async fn a_repeated_cancellation_is_answered_with_what_came_of_it() {
 async fn an_operator_calls_an_order_off_as_one() {
     let (world, id, gate) = held_at("reserve").await;
     let admin = UserId::from_uuid(UuidV7Ids.uuid());
-    let asked = tokio::spawn(world.api.post(&path(id)).caller(admin, Role::Admin).send());
-    world
-        .order_until(id, |order| order["allowed_actions"] == json!([]))
-        .await;
-    gate.open();
-    let told = asked.await.expect("answered").expect(200);
+    let asked = world.api.post(&path(id)).caller(admin, Role::Admin).send();
+    let (told, ()) = futures::join!(asked, open_once_asked(&world, id, &gate));
+    let told = told.expect(200);
     assert_eq!(told.json["cancellation"]["reason"], "cancelled_by_operator");
     world.close().await;
 }

@@ -4,6 +4,7 @@ use cleave_tests::snapshots::masked;
 use cleave_vocabulary::OrderId;
 use serde_json::Value;
 
+use super::cancel::open_once_asked;
 use super::shop::{Gate, Then};
 use super::world::{World, body, id_of};
 
@@ -82,14 +83,9 @@ async fn the_story_of_an_order_that_is_called_off() {
     let id = world.place(&body(&[(tea, 2)])).await;
     gate.reached().await;
     world.quiet().await;
-    let asked = tokio::spawn(world.post(&format!("/api/v1/orders/{id}/cancel")).send());
-    world
-        .order_until(id, |order| {
-            order["allowed_actions"] == serde_json::json!([])
-        })
-        .await;
-    gate.open();
-    asked.await.expect("answered").expect(200);
+    let asked = world.post(&format!("/api/v1/orders/{id}/cancel")).send();
+    let (told, ()) = futures::join!(asked, open_once_asked(&world, id, &gate));
+    told.expect(200);
     let story = story_of(&world, id).await;
     in_order_of_time(&story);
     insta::assert_snapshot!("story_called_off", lines(&story).join("\n"));

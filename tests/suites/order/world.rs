@@ -37,7 +37,7 @@ pub(super) struct World {
     auditor: Arc<dyn Auditor>,
     dead_letters: DeadLetters,
     relay: RelayHandle,
-    stop: CancellationToken,
+    halt: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -87,9 +87,9 @@ impl World {
         });
         let built = built.expect("settings that make sense");
         let context = built.context;
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let (halt, mut tasks) = (CancellationToken::new(), JoinSet::new());
         for task in context.tasks {
-            tasks.spawn((task.run)(stop.clone()));
+            tasks.spawn((task.run)(halt.clone()));
         }
         let consumer = Consumer {
             context: context.name,
@@ -100,10 +100,10 @@ impl World {
             options: ConsumerOptions::default(),
             dead_letters: context.dead_letters.clone(),
         };
-        tasks.spawn(consumer.start(stop.clone()).await.expect("subscribes"));
+        tasks.spawn(consumer.start(halt.clone()).await.expect("subscribes"));
         let relay = Relay::new(context.store, bus, clock, RelayOptions::default());
         let handle = relay.handle();
-        tasks.spawn(relay.run(stop.clone()));
+        tasks.spawn(relay.run(halt.clone()));
         let (routes, _document) = context.api.split_for_parts();
         Self {
             temp,
@@ -116,7 +116,7 @@ impl World {
             auditor: context.auditor,
             dead_letters: context.dead_letters,
             relay: handle,
-            stop,
+            halt,
             tasks,
         }
     }
@@ -217,7 +217,7 @@ impl World {
         for check in self.audit().await {
             assert!(check.violations.is_empty(), "{check:?}");
         }
-        self.stop.cancel();
+        self.halt.cancel();
         while let Some(task) = self.tasks.join_next().await {
             task.expect("a task that ends well");
         }
@@ -226,7 +226,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.halt.cancel();
     }
 }
 
