@@ -2,6 +2,8 @@
 //! own settings; here they are put together, loaded and checked as a whole.
 
 mod layers;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
