@@ -117,3 +117,37 @@ fn outcome<T>(result: &Result<T, PortError>) -> (usize, &'static str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cleave_vocabulary::Refusal;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_of_each_operation_is_counted() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let meters = Meters::default();
+            let name: Arc<str> = "order.payment".into();
+            let took = Duration::from_millis(250);
+            let refused = Refusal::new("no", "No.");
+            meters.of(&name, "charge").ended(&Ok(1), took);
+            meters.of(&name, "charge").ended(&Ok(2), took);
+            meters
+                .of(&name, "charge")
+                .ended::<()>(&Err(refused.into()), took);
+            meters.of(&name, "refund").retried();
+        });
+        let text = recorder.handle().render();
+        for line in [
+            r#"cleave_port_calls_total{name="order.payment",operation="charge",outcome="ok"} 2"#,
+            r#"cleave_port_calls_total{name="order.payment",operation="charge",outcome="refused"} 1"#,
+            r#"cleave_port_retries_total{name="order.payment",operation="refund"} 1"#,
+            r#"cleave_port_call_duration_seconds_count{name="order.payment",operation="charge"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}
