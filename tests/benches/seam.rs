@@ -2,7 +2,11 @@
 //! connection. `cargo bench -p cleave-tests --bench seam` prints the best and the
 //! median of many short rounds; on a busy machine believe the best.
 
-#![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "it measures and prints, with a server that ends with the process"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

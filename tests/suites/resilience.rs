@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cleave_resilience::{BreakerControl, BreakerState, Guard, Idempotence, Policy};
 use cleave_vocabulary::{CallContext, Failure, FailureKind, PortError, SequentialIds, SystemClock};
+use tokio::task::JoinSet;
 
 fn call() -> CallContext {
     CallContext::root(&SequentialIds::default())
@@ -23,27 +24,24 @@ async fn no_more_calls_are_under_way_than_may_be() {
     let guard = guard(policy);
     let under_way = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
-    let callers: Vec<_> = (0..200)
-        .map(|_| {
-            let (guard, under_way, most) = (guard.clone(), under_way.clone(), most.clone());
-            tokio::spawn(async move {
-                let attempt = |_| async {
-                    most.fetch_max(
-                        under_way.fetch_add(1, Ordering::SeqCst) + 1,
-                        Ordering::SeqCst,
-                    );
-                    tokio::task::yield_now().await;
-                    under_way.fetch_sub(1, Ordering::SeqCst);
-                    Ok::<_, PortError>(())
-                };
-                guard
-                    .call("touch", Idempotence::Safe, &call(), attempt)
-                    .await
-            })
-        })
-        .collect();
-    for caller in callers {
-        caller.await.expect("no panic").expect("let through");
+    let mut callers = JoinSet::new();
+    for _ in 0..200 {
+        let (guard, under_way, most) = (guard.clone(), under_way.clone(), most.clone());
+        callers.spawn(async move {
+            let attempt = |_| async {
+                let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                Ok::<_, PortError>(())
+            };
+            guard
+                .call("touch", Idempotence::Safe, &call(), attempt)
+                .await
+        });
+    }
+    for outcome in callers.join_all().await {
+        outcome.expect("let through");
     }
     let report = guard.report();
     assert!(most.load(Ordering::SeqCst) <= 3);
@@ -55,26 +53,20 @@ async fn callers_that_go_away_leave_nothing_behind() {
     let mut policy = Policy::default();
     policy.bulkhead.concurrency = 8;
     let guard = guard(policy);
-    let callers: Vec<_> = (0..100)
-        .map(|_| {
-            let guard = guard.clone();
-            tokio::spawn(async move {
-                let attempt = |_| std::future::pending::<Result<(), PortError>>();
-                guard
-                    .call("hang", Idempotence::Safe, &call(), attempt)
-                    .await
-            })
-        })
-        .collect();
+    let mut callers = JoinSet::new();
+    for _ in 0..100 {
+        let guard = guard.clone();
+        callers.spawn(async move {
+            let attempt = |_| std::future::pending::<Result<(), PortError>>();
+            guard
+                .call("hang", Idempotence::Safe, &call(), attempt)
+                .await
+        });
+    }
     while guard.report().in_flight < 8 {
         tokio::task::yield_now().await;
     }
-    for caller in &callers {
-        caller.abort();
-    }
-    for caller in callers {
-        assert!(caller.await.is_err_and(|error| error.is_cancelled()));
-    }
+    callers.shutdown().await;
     assert_eq!(guard.report().in_flight, 0);
     let attempt = |_| std::future::ready(Ok::<_, PortError>(1));
     let call = call();

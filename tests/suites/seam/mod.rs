@@ -1,6 +1,11 @@
 //! Suite: seam. What a port promises holds in memory, through the codec, and
 //! over a real connection; and what goes wrong on the wire is told apart.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the other side of a connection ends with the test's runtime"
+)]
+
 mod desk;
 mod wire;
 
