@@ -1,4 +1,5 @@
 //! The harness of the suites.
+#![allow(clippy::format_push_string, reason = "short texts, once in a test")]
 
 pub mod api;
 pub mod program;

@@ -116,18 +116,16 @@ impl Program {
                 kept.push('\n');
             }
         });
-        match readiness.recv() {
-            Ok(address) => Ok(Self {
-                process,
-                address,
-                log,
-                ended,
-            }),
-            Err(_) => {
-                let _ = process.wait();
-                Err(log.lock().clone())
-            }
-        }
+        let Ok(address) = readiness.recv() else {
+            let _ = process.wait();
+            return Err(log.lock().clone());
+        };
+        Ok(Self {
+            process,
+            address,
+            log,
+            ended,
+        })
     }
 
     /// The base of its URLs.

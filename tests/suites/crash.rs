@@ -72,7 +72,7 @@ async fn killed_twenty_times_under_load_nothing_is_lost_and_nothing_doubled() {
         .map(|n| tokio::task::spawn(buy(load.clone(), n as u64, ann.clone(), products.clone())))
         .collect();
     let seed: u64 = rand::rng().random();
-    println!("moments of the kills are drawn from the seed {seed}");
+    eprintln!("moments of the kills are drawn from the seed {seed}");
     let mut random = rand::rngs::StdRng::seed_from_u64(seed);
     for _ in 0..KILLS {
         let placed = load.keys.load(Ordering::Relaxed);

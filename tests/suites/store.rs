@@ -284,7 +284,13 @@ async fn signals_are_raised_by_commits_only() {
     refused.expect_err("refused");
     let mut wait = std::pin::pin!(raised.notified());
     assert!(futures::poll!(&mut wait).is_pending());
-    let kept: Unit<(), No> = bench.store.write(async |tx| Ok(tx.signal("news"))).await;
+    let kept: Unit<(), No> = bench
+        .store
+        .write(async |tx| {
+            tx.signal("news");
+            Ok(())
+        })
+        .await;
     kept.expect("commits");
     wait.await;
 }

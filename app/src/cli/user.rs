@@ -25,7 +25,7 @@ impl User {
 
 /// Makes an admin; the server must not be running on the data folder
 ///
-/// The password comes from --password-stdin, from CLEAVE__ADMIN__PASSWORD, or is
+/// The password comes from --password-stdin, from `CLEAVE__ADMIN__PASSWORD`, or is
 /// asked for on the terminal.
 #[derive(Debug, Args)]
 #[command(

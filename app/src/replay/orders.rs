@@ -91,7 +91,7 @@ pub fn read(path: &Path) -> Result<Recorded, FileError> {
 fn parse(path: &str, bytes: &[u8]) -> Result<Recorded, FileError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let header = reader.byte_headers().map(Clone::clone).unwrap_or_default();
+    let header = reader.byte_headers().cloned().unwrap_or_default();
     let place = |column: &str| {
         header
             .iter()

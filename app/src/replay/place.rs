@@ -73,7 +73,7 @@ pub(super) fn resolve(
     for line in &order.lines {
         match products.get(&line.sku) {
             Some(id) if items.len() < LINES => {
-                items.push(json!({ "product_id": id, "quantity": line.quantity }))
+                items.push(json!({ "product_id": id, "quantity": line.quantity }));
             }
             Some(_) => summary.refuse(
                 line.line,

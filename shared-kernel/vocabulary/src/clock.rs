@@ -227,6 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test waits for the task")]
     async fn a_sleeper_wakes_when_the_hands_pass() {
         let clock = ManualClock::default();
         let sleeper = {

@@ -64,9 +64,9 @@ pub(crate) fn orders_per_second(span: Duration, at_once: usize) -> f64 {
     }
     let took = begun.elapsed();
     drop(queues);
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().expect("no thread panics"));
+    for thread in threads {
+        thread.join().expect("no thread panics");
+    }
     orders as f64 / took.as_secs_f64()
 }
 
@@ -108,7 +108,9 @@ fn serve(file: usize, path: &Path, waiting: &Receiver<Job>, done: &Sender<Job>) 
             job.step += 1;
         }
         transaction.commit().expect("commits");
-        group.into_iter().for_each(|job| drop(done.send(job)));
+        for job in group {
+            drop(done.send(job));
+        }
     }
 }
 

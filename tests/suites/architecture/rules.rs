@@ -98,6 +98,6 @@ fn circle(places: &BTreeMap<&str, &Place>, edges: &[Edge]) -> Option<String> {
         if free.is_empty() {
             return (!left.is_empty()).then(|| format!("a circle within the kernel: {left:?}"));
         }
-        free.iter().for_each(|name| drop(left.remove(name)));
+        left.retain(|name| !free.contains(name));
     }
 }

@@ -93,7 +93,7 @@ async fn an_order_is_paid_shipped_and_delivered_and_its_owner_hears_of_it() {
                 .count()
                 == 1
         };
-        kinds.iter().all(|kind| sent(kind))
+        kinds.iter().all(sent)
     };
     client
         .until("/api/v1/notifications?limit=100", &ann, all_sent)

@@ -122,7 +122,7 @@ async fn what_nobody_can_use_any_more_is_cleared_away() {
     stop.cancel();
     sweeping.await.expect("it ends well");
 
-    assert_ne!(old, [new.clone()]);
+    assert_ne!(old, std::slice::from_ref(&new));
     assert_eq!(kids(&world).await, [new]);
     let told = world.refresh(&past.refresh).await;
     assert_eq!(told.problem(401), "refresh_token_invalid");
