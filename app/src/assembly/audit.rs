@@ -2,13 +2,19 @@
 //! the events between them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleave_hosting::{Auditor, Context};
 
+use super::World;
 use crate::audit::{EventsAuditor, Route};
 
 /// The auditors over `contexts`; to be asked before their handlers begin to run.
-pub(super) fn auditors(contexts: &[Context]) -> Vec<Arc<dyn Auditor>> {
+pub(super) fn auditors(
+    contexts: &[Context],
+    world: &World,
+    memory: Duration,
+) -> Vec<Arc<dyn Auditor>> {
     let outboxes = contexts
         .iter()
         .map(|context| context.store.clone())
@@ -18,7 +24,12 @@ pub(super) fn auditors(contexts: &[Context]) -> Vec<Arc<dyn Auditor>> {
         .iter()
         .map(|context| context.auditor.clone())
         .collect();
-    auditors.push(Arc::new(EventsAuditor { outboxes, routes }));
+    auditors.push(Arc::new(EventsAuditor {
+        outboxes,
+        routes,
+        clock: world.clock.clone(),
+        memory,
+    }));
     auditors
 }
 

@@ -72,6 +72,7 @@ pub(super) fn build(
         rebuild: order.rebuild,
         operators,
         outside: vec![stores.gateway_books],
+        inbox_retention: settings.bus.consumer.inbox_retention,
         world: world.clone(),
     })
 }

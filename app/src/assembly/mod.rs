@@ -11,6 +11,7 @@ mod stores;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleave_hosting::{Auditor, Context};
 use cleave_inventory::Catalogue;
@@ -96,6 +97,8 @@ pub struct Assembly {
     pub operators: Idempotency,
     /// Stores that belong to simulated parts of the outside world.
     pub outside: Vec<Store>,
+    /// How long inboxes remember what was handled.
+    pub inbox_retention: Duration,
     /// Clock and ids.
     pub world: World,
 }
@@ -114,7 +117,7 @@ impl Assembly {
 
     /// Who counts the invariants; to be asked before [`Assembly::start`].
     pub fn auditors(&self) -> Vec<Arc<dyn Auditor>> {
-        audit::auditors(&self.contexts)
+        audit::auditors(&self.contexts, &self.world, self.inbox_retention)
     }
 
     /// Subscribes every handler, and lets relays and background tasks go.

@@ -4,12 +4,13 @@
 //! inbox of each handler of its type.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cleave_hosting::{AuditCheck, Audited, Auditor, Violation};
 use cleave_messaging::{Inbox, Outbox};
 use cleave_store::{Store, StoreError, UnitError};
-use cleave_vocabulary::{EventId, Failure, FailureKind, PortError};
+use cleave_vocabulary::{Clock, EventId, Failure, FailureKind, PortError};
 
 /// Who handles which events, and where its inbox is.
 #[derive(Clone)]
@@ -30,6 +31,10 @@ pub struct EventsAuditor {
     pub outboxes: Vec<Store>,
     /// The handlers.
     pub routes: Vec<Route>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// How long an inbox remembers; older events can't be looked for.
+    pub memory: Duration,
 }
 
 const PAGE: u64 = 500;
@@ -69,6 +74,7 @@ impl EventsAuditor {
             .read(async |tx| Outbox::settled(tx).await)
             .await
             .map_err(failed)?;
+        let since = self.clock.now().minus(self.memory);
         let mut after = 0;
         loop {
             let page = outbox
@@ -82,7 +88,9 @@ impl EventsAuditor {
             for (route, count) in self.routes.iter().zip(counts.iter_mut()) {
                 let ids: Vec<EventId> = page
                     .iter()
-                    .filter(|(seq, event)| *seq <= settled && route.types.contains(&&*event.kind))
+                    .filter(|(seq, event)| {
+                        *seq <= settled && event.time > since && route.types.contains(&&*event.kind)
+                    })
                     .map(|(_, event)| event.id)
                     .collect();
                 route.count(ids, count).await?;

@@ -1,5 +1,5 @@
 //! The invariants of the whole, counted over the live data: each context counts
-//! its own, and [`events`] counts what only the host can see.
+//! its own, and `events` counts what only the host can see.
 
 mod events;
 

@@ -37,8 +37,8 @@ impl RebuildCommand {
             .await;
         bar.finish_and_clear();
         assembly.close().await;
-        let orders = outcome.map_err(|error| CommandError::failure(error.into_store_error()))?;
-        eprintln!("{orders} orders rebuilt from their events");
+        let events = outcome.map_err(|error| CommandError::failure(error.into_store_error()))?;
+        eprintln!("the read model of orders is rebuilt from {events} events");
         Ok(())
     }
 }

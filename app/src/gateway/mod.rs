@@ -1,5 +1,5 @@
 //! One front door. A request passes, from the outside in: correlation and its
-//! trace span; compression; authentication; the [door](door) (rate limit, size,
+//! trace span; compression; authentication; the door (rate limit, size,
 //! time, panics, security headers, metrics); `If-None-Match`; and then the
 //! router of its context. Contexts authorise for themselves.
 

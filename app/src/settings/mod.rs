@@ -261,7 +261,14 @@ impl Settings {
         self.user.validate()?;
         self.notification.validate()?;
         self.shipping.validate()?;
+        self.order
+            .saga
+            .validate()
+            .map_err(|reason| format!("order.{reason}"))?;
         self.database.sqlite.validate()?;
+        self.bus.in_process.validate()?;
+        self.bus.relay.validate()?;
+        self.bus.consumer.validate()?;
         if self.admin.email.is_some() != self.admin.password.is_some() {
             return Err(
                 "admin.email and admin.password go together: set both, or neither".to_owned(),

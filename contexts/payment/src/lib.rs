@@ -1,7 +1,7 @@
 //! The payment context: takes the money for an order once, and gives it back.
 //!
 //! It is built from a [`Deps`] and offers its [`PaymentPort`] and a public API.
-//! Between it and the world stands a [`PaymentGateway`](gateway::PaymentGateway),
+//! Between it and the world stands a [`gateway::PaymentGateway`],
 //! which is never asked within a transaction. It handles no events: whoever
 //! wants an order charged says so through the port.
 

@@ -32,6 +32,16 @@ impl Default for InProcessOptions {
     }
 }
 
+impl InProcessOptions {
+    /// What is wrong with them, by the name of the setting.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.queue == 0 {
+            return Err("bus.in_process.queue must be 1 or more".to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// The in-process adapter.
 pub struct InProcessBus {
     clock: Arc<dyn Clock>,

@@ -44,6 +44,16 @@ impl Default for RelayOptions {
     }
 }
 
+impl RelayOptions {
+    /// What is wrong with them, by the name of the setting.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.batch == 0 || self.in_flight == 0 || self.watermark_every.is_zero() {
+            return Err("bus.relay.batch and bus.relay.in_flight must be 1 or more, and bus.relay.watermark_every longer than 0ms".to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// Commits tell the relay of themselves; this is for what nobody told it.
 const POLL: Duration = Duration::from_secs(5);
 /// How long a relay that is told to stop waits for what it has published.

@@ -3,7 +3,7 @@
 //! before a step acts and after it has. This crate knows nothing of orders.
 //!
 //! A saga is a row that says where it stands, and lines that say how it came
-//! there. The row alone decides what comes next ([`course`] holds the rules), so
+//! there. The row alone decides what comes next (`course` holds the rules), so
 //! that whoever reads it after a crash goes on exactly where the last commit
 //! left it: a step that has begun and not ended is unknown, and is asked about
 //! before anything else. Each move is one commit: the step's own effects, the

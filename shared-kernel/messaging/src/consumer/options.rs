@@ -41,6 +41,22 @@ impl Default for ConsumerOptions {
 }
 
 impl ConsumerOptions {
+    /// What is wrong with them, by the name of the setting.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.concurrency == 0 || self.attempts == 0 {
+            return Err(
+                "bus.consumer.concurrency and bus.consumer.attempts must be 1 or more".to_owned(),
+            );
+        }
+        if self.backoff.is_zero() || self.backoff_limit < self.backoff {
+            return Err("bus.consumer.backoff must be longer than 0ms, and bus.consumer.backoff_limit no shorter than it".to_owned());
+        }
+        if self.inbox_retention < Duration::from_hours(24) {
+            return Err("bus.consumer.inbox_retention must be 24h or longer: what is forgotten could be handled again".to_owned());
+        }
+        Ok(())
+    }
+
     pub(crate) fn waits(&self) -> Backoff {
         Backoff {
             first: self.backoff,
