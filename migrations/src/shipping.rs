@@ -62,6 +62,7 @@ fn shipments() -> TableCreateStatement {
         .col(ColumnDef::new("carrier").string())
         .col(ColumnDef::new("tracking_number").string())
         .col(ColumnDef::new("refusal").text())
+        .col(ColumnDef::new("correlation_id").string())
         .col(ColumnDef::new("due_at").big_integer())
         .col(ColumnDef::new("dispatched_at").big_integer())
         .col(ColumnDef::new("delivered_at").big_integer())

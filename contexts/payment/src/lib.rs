@@ -14,10 +14,11 @@ mod port;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleave_hosting::{Context, Needs, Task};
 use cleave_messaging::DeadLetters;
-use cleave_payment_contract::port::PaymentPort;
+use cleave_payment_contract::port::{PaymentPort, routes};
 use cleave_resilience::Guard;
 use cleave_store::Store;
 
@@ -74,15 +75,13 @@ pub fn build_with(
         payments: payments.clone(),
         idempotency: needs.idempotency(),
     };
-    let (swept, every) = (payments.clone(), settings.refund_sweep_every);
+    let tasks = tasks(&api, settings.refund_sweep_every);
     let context = Context {
         name: "payment",
         api: http::routes(api),
-        internal: axum::Router::new(),
+        internal: routes(port.clone(), needs.clock.clone()),
         handlers: Vec::new(),
-        tasks: vec![Task::new("settle_refunds", move |stop| {
-            sweep(swept, every, stop)
-        })],
+        tasks,
         dead_letters: DeadLetters::new(needs.store.clone()),
         store: needs.store,
         guards: vec![guard],
@@ -90,4 +89,19 @@ pub fn build_with(
         auditor: Arc::new(payments),
     };
     PaymentContext { context, port }
+}
+
+fn tasks(api: &Api, sweep_every: Duration) -> Vec<Task> {
+    let Api {
+        payments,
+        idempotency,
+    } = api.clone();
+    vec![
+        Task::new("settle_refunds", move |stop| {
+            sweep(payments, sweep_every, stop)
+        }),
+        Task::new("sweep_idempotency", async move |stop| {
+            idempotency.sweep_until(stop).await;
+        }),
+    ]
 }

@@ -15,6 +15,7 @@ mod port;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleave_hosting::{Context, Needs, Task};
 use cleave_messaging::DeadLetters;
@@ -63,15 +64,13 @@ pub fn build_with(deps: Deps, carrier: Arc<dyn Carrier>) -> ShippingContext {
         shipping: shipping.clone(),
         idempotency: needs.idempotency(),
     };
-    let (moved, every) = (shipping.clone(), settings.simulated.round_every);
+    let tasks = tasks(&api, settings.simulated.round_every);
     let context = Context {
         name: "shipping",
         api: http::routes(api),
         internal: routes(port.clone(), needs.clock.clone()),
         handlers: Vec::new(),
-        tasks: vec![Task::new("make_rounds", move |stop| {
-            make_rounds(moved, every, stop)
-        })],
+        tasks,
         dead_letters: DeadLetters::new(needs.store.clone()),
         store: needs.store,
         guards: vec![guard],
@@ -79,4 +78,19 @@ pub fn build_with(deps: Deps, carrier: Arc<dyn Carrier>) -> ShippingContext {
         auditor: Arc::new(shipping),
     };
     ShippingContext { context, port }
+}
+
+fn tasks(api: &Api, round_every: Duration) -> Vec<Task> {
+    let Api {
+        shipping,
+        idempotency,
+    } = api.clone();
+    vec![
+        Task::new("make_rounds", move |stop| {
+            make_rounds(shipping, round_every, stop)
+        }),
+        Task::new("sweep_idempotency", async move |stop| {
+            idempotency.sweep_until(stop).await;
+        }),
+    ]
 }

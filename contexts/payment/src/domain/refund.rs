@@ -26,18 +26,18 @@ pub(crate) struct Refund {
 /// Why money is not given back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RefundRefusal {
-    #[error("there is no such payment")]
+    #[error("There is no such payment.")]
     NoSuchPayment,
-    #[error("of the charge, {} minor units of {} are left to give back", left.amount, left.currency)]
+    #[error("The charge has {} minor units of {} left to give back.", left.amount, left.currency)]
     ExceedsCharge { left: Money },
-    #[error("the payment is {}; what became of its charge is not known yet", .0.as_str())]
+    #[error("The payment is {}: what became of its charge is not known yet.", .0.as_str())]
     NotSettled(PaymentStatus),
-    #[error("the payment is in {0}")]
+    #[error("must be {0}, the currency of the payment")]
     WrongCurrency(Currency),
     #[error("must be more than zero")]
     NotPositive,
-    #[error("the key was used for another refund")]
+    #[error("This `Idempotency-Key` was used with another body. Use a new key for a new request.")]
     KeyReused,
-    #[error("the gateway does not give this money back")]
+    #[error("The gateway does not give this money back.")]
     GatewayRefused,
 }

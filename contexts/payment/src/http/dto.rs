@@ -27,6 +27,7 @@ pub(crate) struct PaymentBody {
     #[schema(example = "pm_card_visa")]
     method: String,
     /// Why it failed; null unless it did.
+    #[schema(required)]
     failure: Option<FailureBody>,
     /// Every movement of money, oldest first.
     transactions: Vec<TransactionBody>,
@@ -56,8 +57,10 @@ pub(crate) struct TransactionBody {
     /// `pending`, `unknown`, `completed` or `failed`.
     status: &'static str,
     /// How the gateway knows it; null until it does.
+    #[schema(required)]
     gateway_reference: Option<String>,
     /// Why money was given back; null for a charge.
+    #[schema(required)]
     reason: Option<String>,
     created_at: Timestamp,
 }

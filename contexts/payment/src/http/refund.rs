@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::Api;
 use super::dto::{RefundBody, TransactionBody};
 use crate::application::RefundRequest;
+use crate::domain::RefundRefusal;
 
 /// Gives back some of a payment, or all that is left of it.
 #[utoipa::path(
@@ -54,6 +55,11 @@ pub(super) async fn refund_payment(
         fingerprint: hex(&body.digest),
     };
     let given = api.payments.refund_payment(&call, request).await?;
+    if let Err(reused @ RefundRefusal::KeyReused) = given {
+        // The key's outcome is the first request's, which a crash may have kept
+        // from being recorded: this one must not take its place.
+        return Err(reused.into());
+    }
     let outcome = given.map(TransactionBody::from);
     api.idempotency
         .once(&scope, body.digest, async move |_| match &outcome {

@@ -48,7 +48,6 @@ impl Shipping {
         Ok(events.len())
     }
 
-    /// Nobody asked for it: each carrier's step is the start of a correlation.
     fn dispatched(&self, moved: &Moved, now: Timestamp) -> Envelope {
         let event = ShipmentDispatched {
             shipment_id: moved.id,
@@ -57,7 +56,7 @@ impl Shipping {
             tracking_number: moved.tracking_number.clone(),
             dispatched_at: now,
         };
-        self.events.event(&CallContext::root(&*self.ids), &event)
+        self.events.event(&call_of(moved), &event)
     }
 
     fn delivered(&self, moved: &Moved, now: Timestamp) -> Envelope {
@@ -67,8 +66,13 @@ impl Shipping {
             user_id: moved.user_id,
             delivered_at: now,
         };
-        self.events.event(&CallContext::root(&*self.ids), &event)
+        self.events.event(&call_of(moved), &event)
     }
+}
+
+/// Nobody asks for a carrier's step; it belongs to whatever asked for the booking.
+fn call_of(moved: &Moved) -> CallContext {
+    CallContext::of(moved.correlation.clone())
 }
 
 /// Makes its rounds every so often until told to stop; at once again where a

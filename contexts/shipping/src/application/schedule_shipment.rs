@@ -8,9 +8,7 @@ use cleave_messaging::Outbox;
 use cleave_shipping_contract::events::{ShipmentRefused, ShipmentScheduled};
 use cleave_shipping_contract::port::{ALREADY_CANCELLED, ScheduleShipment, Scheduled};
 use cleave_store::{Tx, Unit, UnitError};
-use cleave_vocabulary::{
-    CallContext, Envelope, Failure, KeyedOutcome, PortError, Refusal, Timestamp,
-};
+use cleave_vocabulary::{CallContext, Envelope, Failure, KeyedOutcome, PortError, Refusal};
 
 use super::{Shipping, failure};
 use crate::carrier::Booking;
@@ -43,7 +41,7 @@ impl Shipping {
         command: ScheduleShipment,
         booking: Booking,
     ) -> Result<Scheduled, PortError> {
-        let shipment = self.shipment_of(&command, booking, self.clock.now());
+        let shipment = self.shipment_of(call, &command, booking);
         let scheduled = ShipmentScheduled {
             shipment_id: shipment.id,
             order_id: shipment.order_id,
@@ -124,7 +122,13 @@ impl Shipping {
         })
     }
 
-    fn shipment_of(&self, command: &ScheduleShipment, booking: Booking, at: Timestamp) -> Shipment {
+    fn shipment_of(
+        &self,
+        call: &CallContext,
+        command: &ScheduleShipment,
+        booking: Booking,
+    ) -> Shipment {
+        let at = self.clock.now();
         Shipment {
             id: self.ids.next(),
             order_id: command.order_id,
@@ -133,6 +137,7 @@ impl Shipping {
             status: ShipmentStatus::Scheduled,
             carrier: booking.carrier,
             tracking_number: booking.tracking_number,
+            correlation: call.correlation.clone(),
             due_at: self.rounds.pickup_of(at),
             dispatched_at: None,
             delivered_at: None,

@@ -3,7 +3,7 @@
 use cleave_shipping_contract::port::{
     ALREADY_CANCELLED, SHIPPING_REFUSED, ScheduleShipment, Scheduled,
 };
-use cleave_vocabulary::{OrderId, Refusal, ShipmentId, Timestamp, UserId};
+use cleave_vocabulary::{CorrelationId, OrderId, Refusal, ShipmentId, Timestamp, UserId};
 
 use super::{InvalidTransition, Rounds, ShipmentStatus};
 
@@ -43,6 +43,9 @@ pub(crate) struct Shipment {
     pub(crate) status: ShipmentStatus,
     pub(crate) carrier: String,
     pub(crate) tracking_number: String,
+    /// What the request that booked it was called: what the carrier does by
+    /// itself is told in the same name.
+    pub(crate) correlation: CorrelationId,
     /// When the simulated carrier comes for its next step, if it does.
     pub(crate) due_at: Option<Timestamp>,
     pub(crate) dispatched_at: Option<Timestamp>,
@@ -176,6 +179,7 @@ mod tests {
             status: ShipmentStatus::Scheduled,
             carrier: "simulated".into(),
             tracking_number: "SIM1".into(),
+            correlation: CorrelationId::fresh(ids),
             due_at: rounds().pickup_of(AT),
             dispatched_at: None,
             delivered_at: None,

@@ -17,7 +17,7 @@ pub(crate) enum ShipmentStatus {
 
 /// A shipment cannot go from where it stands to where it was told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a shipment that is {} cannot become {}", from.as_str(), to.as_str())]
+#[error("A shipment that is {} cannot become {}.", from.as_str(), to.as_str())]
 pub(crate) struct InvalidTransition {
     pub(crate) from: ShipmentStatus,
     pub(crate) to: ShipmentStatus,

@@ -9,7 +9,7 @@ impl From<MoveRefusal> for Problem {
         match refusal {
             MoveRefusal::NoSuchShipment => Self::not_found(),
             MoveRefusal::Invalid(invalid) => {
-                Self::conflict("invalid_transition", format!("{invalid}."))
+                Self::conflict("invalid_transition", invalid.to_string())
             }
             MoveRefusal::Contended => Self::unavailable(&refusal),
         }

@@ -2,10 +2,10 @@
 //! through an index that holds only what is due some day.
 
 use cleave_store::Tx;
-use cleave_vocabulary::{OrderId, ShipmentId, Timestamp, UserId};
+use cleave_vocabulary::{CorrelationId, OrderId, ShipmentId, Timestamp, UserId};
 use sea_orm::{DbErr, QueryResult};
 
-use super::rows;
+use super::{corrupt, rows};
 
 /// A shipment that was moved on.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub(crate) struct Moved {
     pub(crate) order_id: OrderId,
     pub(crate) user_id: UserId,
     pub(crate) tracking_number: String,
+    pub(crate) correlation: CorrelationId,
 }
 
 const ANY: &str = "SELECT 1 AS due WHERE EXISTS \
@@ -32,7 +33,7 @@ const PICK_UP: &str = "UPDATE shipments SET status = 'in_transit', dispatched_at
     due_at = $2, updated_at = $3, version = version + 1 WHERE id IN \
     (SELECT id FROM shipments WHERE status = 'scheduled' AND due_at <= $4 \
     ORDER BY due_at LIMIT $5) AND status = 'scheduled' \
-    RETURNING id, order_id, user_id, tracking_number";
+    RETURNING id, order_id, user_id, tracking_number, correlation_id";
 
 /// Picks up what is due; the next step of each is due at `then`.
 pub(crate) async fn pick_up(
@@ -56,7 +57,7 @@ const DELIVER: &str = "UPDATE shipments SET status = 'delivered', delivered_at =
     due_at = NULL, updated_at = $2, version = version + 1 WHERE id IN \
     (SELECT id FROM shipments WHERE status = 'in_transit' AND due_at <= $3 \
     ORDER BY due_at LIMIT $4) AND status = 'in_transit' \
-    RETURNING id, order_id, user_id, tracking_number";
+    RETURNING id, order_id, user_id, tracking_number, correlation_id";
 
 /// Delivers what is due.
 pub(crate) async fn deliver(tx: &Tx, now: Timestamp, limit: i64) -> Result<Vec<Moved>, DbErr> {
@@ -66,10 +67,12 @@ pub(crate) async fn deliver(tx: &Tx, now: Timestamp, limit: i64) -> Result<Vec<M
 }
 
 fn moved(row: &QueryResult) -> Result<Moved, DbErr> {
+    let correlation: String = row.try_get("", "correlation_id")?;
     Ok(Moved {
         id: ShipmentId::from_uuid(row.try_get("", "id")?),
         order_id: OrderId::from_uuid(row.try_get("", "order_id")?),
         user_id: UserId::from_uuid(row.try_get("", "user_id")?),
         tracking_number: row.try_get("", "tracking_number")?,
+        correlation: correlation.parse().map_err(corrupt)?,
     })
 }

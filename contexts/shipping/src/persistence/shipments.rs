@@ -21,6 +21,7 @@ pub(crate) struct Model {
     carrier: Option<String>,
     tracking_number: Option<String>,
     refusal: Option<String>,
+    correlation_id: Option<String>,
     due_at: Option<i64>,
     dispatched_at: Option<i64>,
     delivered_at: Option<i64>,
@@ -40,9 +41,9 @@ const VOID: &str = "void";
 const REFUSED: &str = "refused";
 
 const INSERT: &str = "INSERT INTO shipments \
-    (id, order_id, user_id, schedule_key, status, carrier, tracking_number, due_at, \
-    version, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+    (id, order_id, user_id, schedule_key, status, carrier, tracking_number, correlation_id, \
+    due_at, version, created_at, updated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
 
 /// Writes a new shipment; false where its order has something already, or its
 /// key belongs to another.
@@ -55,6 +56,7 @@ pub(crate) async fn insert(tx: &Tx, shipment: &Shipment) -> Result<bool, DbErr> 
         shipment.status.as_str().into(),
         shipment.carrier.as_str().into(),
         shipment.tracking_number.as_str().into(),
+        shipment.correlation.as_str().into(),
         shipment.due_at.map(Timestamp::as_micros).into(),
         shipment.version.into(),
         shipment.created_at.as_micros().into(),
@@ -253,6 +255,9 @@ fn slot(row: Model) -> Result<Slot, DbErr> {
         status: row.status.parse().map_err(corrupt)?,
         carrier: required(row.carrier, "carrier")?,
         tracking_number: required(row.tracking_number, "tracking_number")?,
+        correlation: required(row.correlation_id, "correlation_id")?
+            .parse()
+            .map_err(corrupt)?,
         due_at: row.due_at.map(Timestamp::from_micros),
         dispatched_at: row.dispatched_at.map(Timestamp::from_micros),
         delivered_at: row.delivered_at.map(Timestamp::from_micros),

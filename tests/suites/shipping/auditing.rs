@@ -1,0 +1,62 @@
+//! The auditor finds what must not be.
+
+use std::time::Duration;
+
+use cleave_store::{Tx, Unit};
+use sea_orm::ConnectionTrait;
+
+use super::fixture::Fixture;
+use super::rounds::make_rounds;
+
+/// The checks that are broken.
+async fn broken(f: &Fixture) -> Vec<String> {
+    let checks = f.built.context.auditor.audit().await.expect("audit");
+    let broken = checks
+        .into_iter()
+        .filter(|check| !check.violations.is_empty());
+    broken.map(|check| check.name).collect()
+}
+
+async fn shipped() -> Fixture {
+    let f = Fixture::new().await;
+    f.schedule(&f.command("N1 7AA")).await.expect("scheduled");
+    make_rounds(&f, Duration::from_secs(2)).await;
+    f.schedule(&f.command("N1 7AA")).await.expect("scheduled");
+    assert_eq!(broken(&f).await, Vec::<String>::new());
+    f
+}
+
+#[tokio::test]
+async fn everything_is_looked_at() {
+    let f = shipped().await;
+    let checks = f.built.context.auditor.audit().await.expect("audit");
+    let looked: Vec<_> = checks
+        .iter()
+        .map(|check| (check.name.as_str(), check.checked))
+        .collect();
+    let expected = [
+        ("an_order_is_shipped_once", 2),
+        ("shipment_status_agrees_with_its_times", 2),
+    ];
+    assert_eq!(looked, expected);
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_knows_or_that_its_times_deny_is_found() {
+    for sql in [
+        "UPDATE shipments SET status = 'lost' WHERE status = 'scheduled'",
+        "UPDATE shipments SET status = 'delivered' WHERE status = 'scheduled'",
+        "UPDATE shipments SET status = 'scheduled' WHERE status = 'in_transit'",
+        "UPDATE shipments SET status = 'cancelled' WHERE status = 'scheduled'",
+        "UPDATE shipments SET tracking_number = NULL",
+    ] {
+        let f = shipped().await;
+        let tamper = async move |tx: &Tx| -> Unit<()> {
+            tx.execute_unprepared(sql).await?;
+            Ok(())
+        };
+        f.store.store.write(tamper).await.expect("tampered");
+        let found = broken(&f).await;
+        assert_eq!(found, ["shipment_status_agrees_with_its_times"], "{sql}");
+    }
+}
