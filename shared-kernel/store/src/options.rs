@@ -34,7 +34,7 @@ impl Default for SqliteOptions {
             read_queue: 1024,
             durable: true,
             max_pages: 0,
-            cache_kib: 4096,
+            cache_kib: 1024,
             checkpoint_pages: 2000,
         }
     }

@@ -114,6 +114,7 @@ async fn table(pass: Duration) {
 
 /// What an order costs, from the program's own counts and the system's.
 async fn cost(server: &Server, load: &Load, pass: Duration) {
+    server.quiet().await;
     let before = Counters::of(server).await;
     let run = load.run(64, pass, Pass::Plain).await;
     server.quiet().await;
