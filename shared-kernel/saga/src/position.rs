@@ -5,7 +5,7 @@
 use crate::SagaStatus;
 
 /// The direction a saga moves in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     /// Acting, and able to turn back.
     Acting,
@@ -45,7 +45,7 @@ pub(crate) const ACTION: &str = "action";
 pub(crate) const COMPENSATION: &str = "compensation";
 
 /// What is known of the step that a saga is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// It was not begun.
     Ready,
@@ -75,7 +75,7 @@ impl State {
 }
 
 /// Where a saga stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Position {
     /// As people see it.
     pub(crate) status: SagaStatus,

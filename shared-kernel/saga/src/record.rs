@@ -9,7 +9,7 @@ use crate::plan::StepMeta;
 use crate::position::{ACTION, COMPENSATION, Phase, State};
 
 /// Where a saga stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SagaStatus {
     /// Acting.

@@ -1,133 +1,24 @@
-//! What follows from what: given where a saga stands and what its step came to,
-//! where it stands next, what the log says, and which hook is told. Pure, so
-//! that every case can be tried; the driver carries out what is decided here.
+//! The rules themselves.
 
 use std::time::Duration;
 
 use cleave_vocabulary::Refusal;
 use serde_json::{Value, json};
 
+use super::{Circumstances, Hook, Line, Move, Rest, name};
 use crate::plan::StepMeta;
 use crate::position::{Phase, Position, State};
-use crate::{Action, EXHAUSTED, Exhausted, Resolution, SagaStatus, StepKind, Undo, backoff};
+use crate::{EXHAUSTED, Exhausted, SagaStatus, StepKind, backoff};
 
-/// What came to pass.
-#[derive(Debug, Clone)]
-pub(crate) enum Event {
-    /// Its time has come: an attempt is to begin.
-    Begin,
-    /// The action answered, or its time ran out.
-    Acted(Action),
-    /// The provider was asked about an unanswered attempt.
-    Resolved(Resolution),
-    /// The compensation answered, or its time ran out.
-    Undone(Undo),
-    /// What the step came to could not be written down.
-    Unwritten(String),
-}
-
-/// What a decision takes into account besides the position and the event.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Circumstances {
-    /// Someone asked for the saga to be compensated.
-    pub(crate) cancelled: bool,
-    /// The engine is being stopped: nothing new begins.
-    pub(crate) stopping: bool,
-    /// The attempt was begun by an owner that is gone, so its failure is not the provider's.
-    pub(crate) recovered: bool,
-    /// Attempts at a compensation.
-    pub(crate) compensation_attempts: u32,
-    /// A random number, for jitter.
-    pub(crate) luck: u64,
-}
-
-/// Which hook is told of it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Hook {
-    None,
-    Done(Value),
-    Refused(Refusal),
-    Failed(String),
-    Undone,
-    Stuck(String),
-}
-
-/// A line for the log, but for its time.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Line {
-    pub(crate) phase: &'static str,
-    pub(crate) step: usize,
-    pub(crate) name: &'static str,
-    pub(crate) outcome: &'static str,
-    pub(crate) attempt: u32,
-    pub(crate) detail: Option<Value>,
-}
-
-/// Whether the driver goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
-    /// At once, with the step that the new position names.
-    GoOn,
-    /// Someone will, after this long.
-    For(Duration),
-    /// No one will, unless a person asks for it.
-    Settled,
-}
-
-/// What follows.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Move {
-    pub(crate) next: Position,
-    pub(crate) hook: Hook,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) rest: Rest,
-    /// The last error, while there is one.
-    pub(crate) error: Option<String>,
-}
-
-/// Decides what follows from `event` for a saga at `at`.
-pub(crate) fn decide(
-    metas: &[StepMeta],
-    at: &Position,
-    event: &Event,
-    circumstances: Circumstances,
-) -> Move {
-    let course = Course {
-        metas,
-        at,
-        now: circumstances,
-    };
-    match event {
-        Event::Begin => course.begin(),
-        Event::Acted(Action::Done(output)) => course.done(output),
-        Event::Acted(Action::Refused(refusal)) => course.refused(refusal),
-        Event::Acted(Action::Failed(error)) => course.failed(error),
-        Event::Acted(Action::Unknown(error)) => course.unknown(error, Rest::GoOn),
-        Event::Resolved(Resolution::Done(output)) => {
-            course.done(output).after(course.resolved("done"))
-        }
-        Event::Resolved(Resolution::Refused(refusal)) => {
-            course.refused(refusal).after(course.resolved("refused"))
-        }
-        Event::Resolved(Resolution::Never) => course.never(),
-        Event::Resolved(Resolution::Unknown(error)) => {
-            let wait = backoff::wait(&course.meta().policy, at.asked + 1, circumstances.luck);
-            course.unknown(error, Rest::For(wait))
-        }
-        Event::Undone(Undo::Done) => course.undone(),
-        Event::Undone(Undo::Failed(error)) => course.undo_failed(error),
-        Event::Unwritten(error) => course.unwritten(error),
-    }
-}
-
-struct Course<'a> {
-    metas: &'a [StepMeta],
-    at: &'a Position,
-    now: Circumstances,
+/// A saga at a place, under circumstances.
+pub(super) struct Course<'a> {
+    pub(super) metas: &'a [StepMeta],
+    pub(super) at: &'a Position,
+    pub(super) now: Circumstances,
 }
 
 impl Course<'_> {
-    fn meta(&self) -> &StepMeta {
+    pub(super) fn meta(&self) -> &StepMeta {
         &self.metas[self.at.step]
     }
 
@@ -136,7 +27,7 @@ impl Course<'_> {
         self.now.cancelled && self.at.phase == Phase::Acting
     }
 
-    fn begin(&self) -> Move {
+    pub(super) fn begin(&self) -> Move {
         if self.turns_back() {
             let first = match self.at.state {
                 State::Ready => self.at.step.checked_sub(1),
@@ -170,7 +61,7 @@ impl Course<'_> {
         at.phase != Phase::Undoing && at.tries > self.meta().policy.attempts
     }
 
-    fn done(&self, output: &Value) -> Move {
+    pub(super) fn done(&self, output: &Value) -> Move {
         let detail = (!output.is_null()).then(|| output.clone());
         let follows = if self.turns_back() {
             self.undo_from(Some(self.at.step))
@@ -191,7 +82,7 @@ impl Course<'_> {
             .after(self.line("done", detail))
     }
 
-    fn refused(&self, refusal: &Refusal) -> Move {
+    pub(super) fn refused(&self, refusal: &Refusal) -> Move {
         let detail = json!({"code": refusal.code, "message": refusal.message});
         if self.at.phase == Phase::Forward {
             // No way back and no way on: the definition promised that this can't be.
@@ -203,7 +94,7 @@ impl Course<'_> {
             .after(self.line("refused", Some(detail)))
     }
 
-    fn failed(&self, error: &str) -> Move {
+    pub(super) fn failed(&self, error: &str) -> Move {
         let line = self.line("failed", Some(error.into()));
         if self.turns_back() {
             return self.undo_from(Some(self.at.step)).after(line);
@@ -231,7 +122,7 @@ impl Course<'_> {
     }
 
     /// It was not answered: is asked about at once the first time, then with backoff.
-    fn unknown(&self, error: &str, rest: Rest) -> Move {
+    pub(super) fn unknown(&self, error: &str, rest: Rest) -> Move {
         let first = self.at.state == State::Started && !self.quiet(self.at);
         let mut next = Position {
             state: State::Unknown,
@@ -256,7 +147,7 @@ impl Course<'_> {
     }
 
     /// The unanswered attempt never reached its provider.
-    fn never(&self) -> Move {
+    pub(super) fn never(&self) -> Move {
         let line = self.resolved("never");
         let retry_at_once = self.now.recovered && !self.turns_back() && !self.now.stopping;
         if retry_at_once {
@@ -277,13 +168,13 @@ impl Course<'_> {
         }
     }
 
-    fn undone(&self) -> Move {
+    pub(super) fn undone(&self) -> Move {
         self.undo_from(self.at.step.checked_sub(1))
             .telling(Hook::Undone)
             .after(self.line("done", None))
     }
 
-    fn undo_failed(&self, error: &str) -> Move {
+    pub(super) fn undo_failed(&self, error: &str) -> Move {
         let line = self.line("failed", Some(error.into()));
         if self.at.tries >= self.now.compensation_attempts {
             return self.stick(error).after(line);
@@ -294,7 +185,7 @@ impl Course<'_> {
 
     /// The outcome is lost with the commit that failed, so it is asked for again
     /// (an undo is done again) after the longest backoff.
-    fn unwritten(&self, error: &str) -> Move {
+    pub(super) fn unwritten(&self, error: &str) -> Move {
         let state = match (self.at.state, self.at.phase) {
             (State::Started, Phase::Undoing) => State::Failed,
             (State::Started, _) => State::Unknown,
@@ -376,7 +267,7 @@ impl Course<'_> {
         }
     }
 
-    fn resolved(&self, what: &'static str) -> Line {
+    pub(super) fn resolved(&self, what: &'static str) -> Line {
         self.line("resolved", Some(json!(what)))
     }
 
@@ -394,26 +285,5 @@ impl Course<'_> {
             attempt: at.attempt,
             detail,
         }
-    }
-}
-
-/// What a step is called in this direction.
-pub(crate) fn name(meta: &StepMeta, phase: Phase) -> &'static str {
-    match phase {
-        Phase::Acting | Phase::Forward => meta.name,
-        Phase::Undoing => meta.undo_name,
-    }
-}
-
-impl Move {
-    fn telling(mut self, hook: Hook) -> Self {
-        self.hook = hook;
-        self
-    }
-
-    /// With a line before those it has.
-    fn after(mut self, line: Line) -> Self {
-        self.lines.insert(0, line);
-        self
     }
 }
