@@ -8,6 +8,7 @@ use crate::position::State;
 use crate::{Exhausted, SagaStatus, StepKind, StepPolicy};
 
 const STEPS: usize = 4;
+const PIVOT: usize = 2;
 
 fn metas(exhausted: Exhausted) -> Vec<StepMeta> {
     let names = [("a", "-a"), ("b", "-b"), ("p", "-p"), ("r", "-r")];
@@ -175,6 +176,9 @@ fn check(from: &Place, event: &Event, stopping: bool, to: &Place, decided: &Move
     }
     if begins && to.at.phase == Phase::Acting {
         assert!(!from.cancelled, "{told}");
+    }
+    if to.at.phase == Phase::Acting {
+        assert!(!to.told[PIVOT], "{told}");
     }
     match to.at.status {
         SagaStatus::Compensated => {
