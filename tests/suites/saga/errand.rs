@@ -94,10 +94,10 @@ impl Leg {
         );
         tx.execute_raw(statement).await?;
         notes.told.push(told);
-        if self.provider.survives() {
+        if self.provider.writes(self.name) && self.provider.survives() {
             Ok(())
         } else {
-            Err(DbErr::Custom("killed before the commit".into()))
+            Err(DbErr::Custom("not written".into()))
         }
     }
 }

@@ -3,6 +3,7 @@
 use cleave_saga::SagaStatus;
 
 use super::bench::{Bench, Setup};
+use super::provider::Act;
 
 #[tokio::test]
 async fn an_errand_runs_through_all_its_steps() {
@@ -84,10 +85,14 @@ async fn more_sagas_than_fit_in_memory_are_driven_all_the_same() {
     setup.options.concurrency = 1;
     let bench = Bench::open(setup).await;
     let running = bench.start();
-    let mut ids = Vec::new();
+    bench.provider.script("a", [Act::Gate]);
+    let mut ids = vec![bench.begin(&running.engine, 0).await];
+    bench.provider.until_hanging(1).await;
     for _ in 0..40 {
         ids.push(bench.begin(&running.engine, 0).await);
     }
+    assert_eq!(running.engine.unowned().await.expect("reads"), []);
+    bench.provider.open();
     for id in ids {
         let view = bench.settle(&running.engine, id).await;
         assert_eq!(view.status, SagaStatus::Completed);

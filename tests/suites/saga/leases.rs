@@ -73,6 +73,32 @@ async fn a_late_answer_is_dropped_while_the_saga_goes_another_way() {
 }
 
 #[tokio::test]
+async fn a_late_answer_is_dropped_while_its_question_is_asked() {
+    let bench = Bench::open(shared()).await;
+    // Both engines are at the same attempt of the same step; one has lost its claim.
+    bench.provider.script("b", [Act::DoneThenGate]);
+    bench.provider.let_questions_wait();
+    let away = bench.start_by(ManualClock::at(bench.clock.now()));
+    let id = bench.begin(&away.engine, 0).await;
+    bench.provider.until_hanging(1).await;
+    bench.clock.advance(LAPSE);
+    let other = bench.start();
+    bench.provider.until_asked(1).await;
+    let log = bench.log_lines(id).await;
+
+    bench.provider.open();
+    away.stop().await;
+    assert_eq!(bench.log_lines(id).await, log);
+    bench.provider.answer();
+    let view = bench.settle(&other.engine, id).await;
+    assert_eq!(view.status, SagaStatus::Completed);
+    let log = bench.log_lines(id).await;
+    assert!(log.contains(&"action b resolved 1".to_owned()), "{log:#?}");
+    bench.assert_exact(&other.engine, id, "asked").await;
+    other.stop().await;
+}
+
+#[tokio::test]
 async fn a_dead_engines_sagas_are_taken_over_once_its_claims_lapse() {
     let bench = Bench::open(shared()).await;
     bench.provider.always("b", Act::Silent(Lands::Never));

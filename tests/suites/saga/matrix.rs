@@ -1,8 +1,10 @@
 //! Each step, with each fault.
 
+use std::time::Duration;
+
 use cleave_saga::{Exhausted, SagaStatus};
 
-use super::bench::{Bench, Setup};
+use super::bench::{Bench, Setup, in_backoff};
 use super::errand::{ATTEMPTS, STEPS};
 use super::provider::{Act, Lands, Provider};
 
@@ -153,6 +155,35 @@ async fn a_step_that_waits_is_tried_until_it_works() {
             bench.log(id).await.len() <= 8 + 2 * ATTEMPTS as usize,
             "{step}"
         );
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_asked_for_again() {
+    let bench = Bench::open(Setup::default()).await;
+    let running = bench.start();
+    for step in STEPS {
+        bench.provider.reset();
+        // More than the engine puts up with before it sets the saga aside.
+        bench.provider.fail_hooks(step, 6);
+        let id = bench.begin(&running.engine, 0).await;
+        let place = STEPS.iter().position(|name| *name == step).expect("a step");
+        let aside = bench.until(&running.engine, id, |view| {
+            bench.clock.advance(Duration::from_millis(200));
+            in_backoff(view)
+        });
+        let error = aside.await.steps[place].action.error.clone();
+        assert_eq!(
+            error.as_deref(),
+            Some("what it came to could not be written")
+        );
+        let ended = bench.until(&running.engine, id, |view| {
+            bench.clock.advance(Duration::from_millis(200));
+            view.status.is_settled()
+        });
+        assert_eq!(ended.await.status, SagaStatus::Completed, "{step}");
+        bench.assert_exact(&running.engine, id, step).await;
     }
     running.stop().await;
 }

@@ -57,6 +57,9 @@ struct Inner {
     always: HashMap<&'static str, Act>,
     undo_failures: HashMap<&'static str, u32>,
     unanswered_questions: HashMap<&'static str, u32>,
+    unwritten_hooks: HashMap<&'static str, u32>,
+    /// Whether a question waits for [`Provider::answer`].
+    questions_wait: bool,
     calls: Vec<String>,
     /// Points to pass before the engine is killed.
     fuse: Option<u32>,
@@ -68,6 +71,9 @@ pub(super) struct Provider {
     /// Attempts that hang, waiting for their time limit or for the gate.
     hanging: Arc<watch::Sender<u32>>,
     gate: Arc<watch::Sender<u32>>,
+    answers: Arc<watch::Sender<u32>>,
+    /// Questions that hang.
+    asking: Arc<watch::Sender<u32>>,
     killed: Arc<watch::Sender<bool>>,
 }
 
@@ -98,6 +104,16 @@ impl Provider {
         self.inner.lock().unanswered_questions.insert(step, times);
     }
 
+    /// The next so many hooks of `step` can't be written.
+    pub(super) fn fail_hooks(&self, step: &'static str, times: u32) {
+        self.inner.lock().unwritten_hooks.insert(step, times);
+    }
+
+    /// Whether a hook of `step` can be written.
+    pub(super) fn writes(&self, step: &'static str) -> bool {
+        !self.spend(step, |inner| &mut inner.unwritten_hooks)
+    }
+
     /// Kills the engine once so many points have been passed.
     pub(super) fn kill_after(&self, points: u32) {
         self.inner.lock().fuse = Some(points);
@@ -117,6 +133,24 @@ impl Provider {
     /// Opens the gate for whoever waits before it.
     pub(super) fn open(&self) {
         self.gate.send_modify(|opened| *opened += 1);
+    }
+
+    /// Questions wait for [`Provider::answer`] from now on.
+    pub(super) fn let_questions_wait(&self) {
+        self.inner.lock().questions_wait = true;
+    }
+
+    /// Answers the questions that wait, and those to come.
+    pub(super) fn answer(&self) {
+        self.inner.lock().questions_wait = false;
+        self.answers.send_modify(|answered| *answered += 1);
+    }
+
+    /// Returns once so many questions hang.
+    pub(super) async fn until_asked(&self, count: u32) {
+        let mut asking = self.asking.subscribe();
+        let reached = asking.wait_for(|asking| *asking == count).await;
+        reached.expect("the provider lives");
     }
 
     /// How many attempts hang.
@@ -200,12 +234,12 @@ impl Provider {
                 Action::Unknown("the line broke".into())
             }
             Act::Gate => {
-                self.wait_at_the_gate().await;
+                wait_at(&self.gate, &self.hanging).await;
                 self.effect(key)
             }
             Act::DoneThenGate => {
                 let done = self.effect(key);
-                self.wait_at_the_gate().await;
+                wait_at(&self.gate, &self.hanging).await;
                 done
             }
         };
@@ -215,7 +249,14 @@ impl Provider {
 
     pub(super) async fn resolve(&self, step: &'static str, key: &str) -> Resolution {
         self.point().await;
-        self.inner.lock().calls.push(format!("resolve {step}"));
+        let waits = {
+            let mut inner = self.inner.lock();
+            inner.calls.push(format!("resolve {step}"));
+            inner.questions_wait
+        };
+        if waits {
+            wait_at(&self.answers, &self.asking).await;
+        }
         if self.spend(step, |inner| &mut inner.unanswered_questions) {
             return Resolution::Unknown("nobody there".into());
         }
@@ -310,14 +351,15 @@ impl Provider {
         let _hanging = Hanging::new(&self.hanging);
         std::future::pending().await
     }
+}
 
-    async fn wait_at_the_gate(&self) {
-        let mut gate = self.gate.subscribe();
-        let before = *gate.borrow_and_update();
-        let _hanging = Hanging::new(&self.hanging);
-        let opened = gate.wait_for(|opened| *opened > before).await;
-        opened.expect("the provider lives");
-    }
+/// Waits until the gate is opened, and is counted meanwhile.
+async fn wait_at(gate: &watch::Sender<u32>, count: &watch::Sender<u32>) {
+    let mut gate = gate.subscribe();
+    let before = *gate.borrow_and_update();
+    let _hanging = Hanging::new(count);
+    let opened = gate.wait_for(|opened| *opened > before).await;
+    opened.expect("the provider lives");
 }
 
 fn refusal() -> Refusal {

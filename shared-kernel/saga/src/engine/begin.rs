@@ -51,8 +51,9 @@ pub(crate) async fn begin<D: Definition>(
         held_until: row.created_at.plus(core.options.lease),
     };
     tx.after_commit(move || {
+        let enlisted = core.enlist(live.id);
         let driver = Driver::new(core, Arc::clone(&shift), plan, live);
-        shift.spawn(room, driver.run());
+        shift.spawn(room, enlisted, driver.run());
     });
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! and who wants to hear of an end.
 
 use std::any::Any;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -49,7 +49,7 @@ pub(crate) struct Core {
     /// Set while the engine runs.
     shift: RwLock<Option<Arc<Shift>>>,
     /// The sagas that a task of this process drives, or is about to.
-    live: Mutex<HashSet<SagaId>>,
+    live: Mutex<HashMap<SagaId, u32>>,
     pub(crate) settled: Settled,
     /// Tells the poller that something may be due.
     pub(crate) wake: Notify,
@@ -116,7 +116,7 @@ impl Core {
 
     /// Counts a saga as driven here until the guard is dropped.
     pub(crate) fn enlist(self: &Arc<Self>, id: SagaId) -> Enlisted {
-        self.live.lock().insert(id);
+        *self.live.lock().entry(id).or_default() += 1;
         Enlisted {
             core: Arc::clone(self),
             id,
@@ -125,7 +125,7 @@ impl Core {
 
     /// Whether a task of this process has the saga.
     pub(crate) fn drives(&self, id: SagaId) -> bool {
-        self.live.lock().contains(&id)
+        self.live.lock().contains_key(&id)
     }
 
     /// A saga is due at `at`: wakes the poller if it would look too late.
@@ -151,6 +151,13 @@ pub(crate) struct Enlisted {
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        self.core.live.lock().remove(&self.id);
+        // Whoever lost the saga may end after whoever took it over here.
+        let mut live = self.core.live.lock();
+        if let Some(tasks) = live.get_mut(&self.id) {
+            *tasks -= 1;
+            if *tasks == 0 {
+                live.remove(&self.id);
+            }
+        }
     }
 }

@@ -22,10 +22,12 @@ use crate::plan::{Plan, StepMeta};
 use crate::position::{Phase, Position, State};
 use crate::{Action, Resolution, SagaStatus, StepCall, Undo, metering};
 
-/// How often a commit that the store failed is tried before the saga is set aside.
+/// How often a commit that the database fails is tried before the saga is set aside.
 const COMMIT_TRIES: u32 = 4;
-/// The wait before the first of them; doubles.
+/// The wait before the second of them; doubles.
 const COMMIT_BACKOFF: Duration = Duration::from_millis(50);
+/// The longest wait between them, where it is only room that is lacking.
+const COMMIT_BACKOFF_LIMIT: Duration = Duration::from_secs(1);
 
 /// What data must be able to do.
 pub(crate) trait Data: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
@@ -147,7 +149,6 @@ impl<T: Data> Driver<T> {
 
     /// Drives it until it rests, ends, or is someone else's.
     pub(crate) async fn run(mut self) {
-        let _enlisted = self.core.enlist(self.live.id);
         loop {
             let task = self.task();
             // What has begun is brought to its end; nothing else is begun.
@@ -289,8 +290,9 @@ impl<T: Data> Driver<T> {
                 Err(UnitError::Failed(error)) => error,
             };
             tries += 1;
-            if tries < COMMIT_TRIES {
-                self.core.clock.sleep(COMMIT_BACKOFF * (1 << tries)).await;
+            if self.is_worth_another(&error, tries) {
+                let wait = COMMIT_BACKOFF.saturating_mul(1 << tries.min(16));
+                self.core.clock.sleep(wait.min(COMMIT_BACKOFF_LIMIT)).await;
                 continue;
             }
             tracing::error!(saga = %self.live.id, step = self.meta().name, %error,
@@ -302,6 +304,14 @@ impl<T: Data> Driver<T> {
             event = Event::Unwritten("what it came to could not be written".into());
             tries = 0;
         }
+    }
+
+    /// A store that lacks room is asked for as long as the claim holds; any other
+    /// trouble is likely to stay.
+    fn is_worth_another(&self, error: &StoreError, tries: u32) -> bool {
+        let passing = matches!(error, StoreError::Busy { .. } | StoreError::Full { .. });
+        let held = self.live.held_until > self.core.clock.now().plus(COMMIT_BACKOFF_LIMIT);
+        tries < COMMIT_TRIES || passing && held
     }
 
     fn circumstances(&self) -> Circumstances {

@@ -165,8 +165,9 @@ impl Poller<'_> {
             else {
                 continue;
             };
+            let enlisted = self.core.enlist(row.id);
             let drive = plan.resume(Arc::clone(self.core), Arc::clone(self.shift), row);
-            self.shift.spawn(place, drive);
+            self.shift.spawn(place, enlisted, drive);
         }
         any
     }

@@ -9,6 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::core::Enlisted;
+
 /// Sagas begun here that may wait in memory, for each that is driven; more are
 /// left to the poller.
 const QUEUED_FOR_EACH: usize = 8;
@@ -56,11 +58,12 @@ impl Shift {
     pub(crate) fn spawn(
         self: &Arc<Self>,
         room: OwnedSemaphorePermit,
+        enlisted: Enlisted,
         drive: impl Future<Output = ()> + Send + 'static,
     ) {
         let shift = Arc::clone(self);
         let task = async move {
-            let _room = room;
+            let _held = (room, enlisted);
             let work = async {
                 let Some(_turn) = shift.turn().await else {
                     return;
