@@ -2,7 +2,9 @@
 //! comes back, to ask, to repeat or to undo, finds the truth.
 
 use cleave_payment_contract::port::Refunded;
+use cleave_store::{Tx, Unit};
 use cleave_vocabulary::KeyedOutcome;
+use sea_orm::ConnectionTrait;
 
 use super::fixture::{Fixture, Stage, gbp, refused, unknown};
 
@@ -130,4 +132,24 @@ async fn a_charge_whose_answer_is_overtaken_by_its_undoing_is_given_back() {
     assert_eq!(f.status(command.order_id).await, "refunded");
     assert_eq!(f.events().await, ["payment.completed", "payment.refunded"]);
     f.audit().await;
+}
+
+#[tokio::test]
+async fn a_row_that_does_not_say_how_it_ended_leaves_a_doubt() {
+    let f = Fixture::new().await;
+    let command = f.command("pm_card_visa");
+    f.gateway.set(Stage::After);
+    let charging = f.charging(&command);
+    f.gateway.reached.notified().await;
+    let tamper = async move |tx: &Tx| -> Unit<()> {
+        tx.execute_unprepared("UPDATE payments SET status = 'failed'")
+            .await?;
+        Ok(())
+    };
+    f.store.store.write(tamper).await.expect("tampered");
+    f.gateway.release.notify_one();
+    assert!(unknown(charging.await.expect("no panic")));
+    f.gateway.set(Stage::Open);
+    assert!(unknown(f.charge(&command).await));
+    assert_eq!(f.events().await, [] as [&str; 0]);
 }

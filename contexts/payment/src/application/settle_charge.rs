@@ -6,7 +6,7 @@ use cleave_messaging::Outbox;
 use cleave_payment_contract::events::{PaymentCompleted, PaymentFailed};
 use cleave_payment_contract::port::Charged;
 use cleave_store::Unit;
-use cleave_vocabulary::{CallContext, Envelope, Failure, PortError};
+use cleave_vocabulary::{CallContext, Envelope, Failure, FailureKind, PortError};
 use sea_orm::DbErr;
 
 use super::{Payments, failure};
@@ -29,7 +29,11 @@ impl Payments {
         })?;
         match settled.outcome() {
             Some(outcome) => Ok(outcome?),
-            None => unreachable!("a settled payment has an outcome"),
+            // Only a row that was tampered with is settled and does not say how.
+            None => {
+                let words = format!("the payment {} does not say how it ended", settled.id);
+                Err(Failure::unknown(FailureKind::Broken, words).into())
+            }
         }
     }
 
