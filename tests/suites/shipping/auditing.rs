@@ -60,3 +60,37 @@ async fn a_status_that_nobody_knows_or_that_its_times_deny_is_found() {
         assert_eq!(found, ["shipment_status_agrees_with_its_times"], "{sql}");
     }
 }
+
+#[tokio::test]
+async fn a_second_shipment_of_an_order_is_found() {
+    let f = shipped().await;
+    // The schema would not let it in.
+    let tamper = async move |tx: &Tx| -> Unit<()> {
+        tx.execute_unprepared(
+            "CREATE TABLE copies AS SELECT * FROM shipments; \
+             UPDATE copies SET id = randomblob(16), schedule_key = 'another'; \
+             INSERT INTO copies SELECT * FROM shipments; \
+             DROP TABLE shipments; ALTER TABLE copies RENAME TO shipments; \
+             DELETE FROM shipments WHERE status = 'scheduled' AND schedule_key = 'another'",
+        )
+        .await?;
+        Ok(())
+    };
+    f.store.store.write(tamper).await.expect("tampered");
+    let checks = f.built.context.auditor.audit().await.expect("audit");
+    let looked: Vec<_> = checks.iter().map(|check| check.violations.len()).collect();
+    assert_eq!(looked, [1, 0]);
+    assert_eq!(checks[0].checked, 3);
+}
+
+#[tokio::test]
+async fn more_than_a_page_of_shipments_is_looked_at() {
+    const MANY: u64 = 1_001;
+    let f = Fixture::new().await;
+    for _ in 0..MANY {
+        f.schedule(&f.command("N1 7AA")).await.expect("scheduled");
+    }
+    let checks = f.built.context.auditor.audit().await.expect("audit");
+    let checked: Vec<_> = checks.iter().map(|check| check.checked).collect();
+    assert_eq!(checked, [MANY, MANY]);
+}

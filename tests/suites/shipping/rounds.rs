@@ -108,6 +108,15 @@ async fn hundreds_are_moved_in_a_few_units() {
         .filter(|kind| *kind == "shipment.dispatched");
     assert_eq!(dispatched.count(), MANY);
     assert_eq!(count(&f, "status = 'in_transit'".to_owned()).await, 600);
+
+    make_rounds(&f, Duration::from_secs(5)).await;
+    assert_eq!(count(&f, "status = 'delivered'".to_owned()).await, 600);
+    let events = f.events().await;
+    for kind in ["shipment.dispatched", "shipment.delivered"] {
+        let told = events.iter().filter(|event| *event == kind);
+        assert_eq!(told.count(), MANY, "{kind}");
+    }
+    f.audit().await;
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use cleave_vocabulary::{OrderId, PortError, ShipmentId};
 use sea_orm::DbErr;
 
 use super::{Shipping, failure};
-use crate::domain::Slot;
-use crate::persistence::shipments;
+use crate::domain::{ShipmentStatus, Slot};
+use crate::persistence::shipments::{self, Walked};
 
 /// Rows looked at together.
 const PAGE: u64 = 500;
@@ -19,51 +19,41 @@ const NAMED: usize = 100;
 #[async_trait]
 impl Auditor for Shipping {
     async fn audit(&self) -> Audited {
-        let statuses = self.statuses().await?;
-        let twice = self.orders_shipped_twice(statuses.checked).await?;
-        Ok(vec![twice, statuses])
+        let mut once = check("an_order_is_shipped_once");
+        let mut statuses = check("shipment_status_agrees_with_its_times");
+        let mut place = None;
+        // The order whose live shipment was seen last: another one follows at once.
+        let mut shipped = None;
+        loop {
+            let page = self.page_after(place).await?;
+            let Some(last) = page.last() else { break };
+            place = Some((last.order, last.id));
+            for row in page {
+                let again = is_live(&row.slot) && shipped.replace(row.order) == Some(row.order);
+                let twice = again.then(|| "it has more than one live shipment".to_owned());
+                count(&mut once, &row.order, twice);
+                count(&mut statuses, &row.id, wrong(row.slot));
+            }
+        }
+        Ok(vec![once, statuses])
     }
 }
 
 impl Shipping {
-    async fn statuses(&self) -> Result<AuditCheck, PortError> {
-        let mut check = check("shipment_status_agrees_with_its_times");
-        let mut place: Option<ShipmentId> = None;
-        loop {
-            let page: Unit<Vec<(ShipmentId, Result<Slot, DbErr>)>> = self
-                .store
-                .read(async move |tx| Ok(shipments::after(tx, place, PAGE).await?))
-                .await;
-            let page = page.map_err(|error| failure(error.into_store_error()))?;
-            let Some((last, _)) = page.last() else {
-                return Ok(check);
-            };
-            place = Some(*last);
-            for (id, slot) in page {
-                check.checked += 1;
-                if let Some(detail) = wrong(slot) {
-                    name(&mut check, &id, detail);
-                }
-            }
-        }
-    }
-
-    async fn orders_shipped_twice(&self, checked: u64) -> Result<AuditCheck, PortError> {
-        let twice: Unit<Vec<OrderId>> = self
+    async fn page_after(
+        &self,
+        place: Option<(OrderId, ShipmentId)>,
+    ) -> Result<Vec<Walked>, PortError> {
+        let page: Unit<_> = self
             .store
-            .read(async move |tx| Ok(shipments::shipped_twice(tx).await?))
+            .read(async move |tx| Ok(shipments::after(tx, place, PAGE).await?))
             .await;
-        let mut check = check("an_order_is_shipped_once");
-        check.checked = checked;
-        for order in twice.map_err(|error| failure(error.into_store_error()))? {
-            name(
-                &mut check,
-                &order,
-                "it has more than one live shipment".to_owned(),
-            );
-        }
-        Ok(check)
+        page.map_err(|error| failure(error.into_store_error()).into())
     }
+}
+
+fn is_live(slot: &Result<Slot, DbErr>) -> bool {
+    matches!(slot, Ok(Slot::Booked(shipment)) if shipment.status != ShipmentStatus::Cancelled)
 }
 
 fn wrong(slot: Result<Slot, DbErr>) -> Option<String> {
@@ -82,8 +72,11 @@ fn check(name: &str) -> AuditCheck {
     }
 }
 
-fn name(check: &mut AuditCheck, subject: &dyn std::fmt::Display, detail: String) {
-    if check.violations.len() < NAMED {
+fn count(check: &mut AuditCheck, subject: &dyn std::fmt::Display, detail: Option<String>) {
+    check.checked += 1;
+    if let Some(detail) = detail
+        && check.violations.len() < NAMED
+    {
         let subject = subject.to_string();
         check.violations.push(Violation { subject, detail });
     }

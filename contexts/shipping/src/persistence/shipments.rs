@@ -4,9 +4,9 @@
 use cleave_store::Tx;
 use cleave_vocabulary::{OrderId, ShipmentId, Timestamp, UserId};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{ExprTrait, QueryOrder, QuerySelect};
 
-use super::{corrupt, rows, run};
+use super::{corrupt, run};
 use crate::domain::{RefusedBooking, Shipment, ShipmentStatus, Slot};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -187,33 +187,34 @@ pub(crate) async fn list(tx: &Tx, filter: Filter, limit: u64) -> Result<Vec<Ship
     booked(rows)
 }
 
-/// The next rows in the order of their ids, each as far as it can be read, for
-/// a walk over all of them.
-pub(crate) async fn after(
-    tx: &Tx,
-    after: Option<ShipmentId>,
-    limit: u64,
-) -> Result<Vec<(ShipmentId, Result<Slot, DbErr>)>, DbErr> {
-    let mut query = Entity::find();
-    if let Some(after) = after {
-        query = query.filter(Column::Id.gt(after.uuid()));
-    }
-    let rows = query.order_by_asc(Column::Id).limit(limit).all(tx).await?;
-    let read = rows
-        .into_iter()
-        .map(|row| (ShipmentId::from_uuid(row.id), slot(row)));
-    Ok(read.collect())
+/// A row on a walk over all of them, as far as it can be read.
+pub(crate) struct Walked {
+    pub(crate) order: OrderId,
+    pub(crate) id: ShipmentId,
+    pub(crate) slot: Result<Slot, DbErr>,
 }
 
-const TWICE: &str = "SELECT order_id FROM shipments \
-    WHERE status IN ('scheduled', 'in_transit', 'delivered') \
-    GROUP BY order_id HAVING COUNT(*) > 1 LIMIT 100";
-
-/// Orders with more than one live shipment (the first hundred).
-pub(crate) async fn shipped_twice(tx: &Tx) -> Result<Vec<OrderId>, DbErr> {
-    let found = rows(tx, TWICE, []).await?;
-    let orders = found.iter().map(|row| row.try_get("", "order_id"));
-    orders.map(|id| id.map(OrderId::from_uuid)).collect()
+/// The next rows behind `after` in the order of their orders, so that what
+/// belongs to one order comes together.
+pub(crate) async fn after(
+    tx: &Tx,
+    after: Option<(OrderId, ShipmentId)>,
+    limit: u64,
+) -> Result<Vec<Walked>, DbErr> {
+    let mut query = Entity::find();
+    if let Some((order, id)) = after {
+        let place = Expr::tuple([Expr::col(Column::OrderId), Expr::col(Column::Id)]);
+        let behind = Expr::tuple([order.uuid().into(), id.uuid().into()]);
+        query = query.filter(place.gt(behind));
+    }
+    let query = query.order_by_asc(Column::OrderId).order_by_asc(Column::Id);
+    let rows = query.limit(limit).all(tx).await?;
+    let walked = rows.into_iter().map(|row| Walked {
+        order: OrderId::from_uuid(row.order_id),
+        id: ShipmentId::from_uuid(row.id),
+        slot: slot(row),
+    });
+    Ok(walked.collect())
 }
 
 fn booked(rows: Vec<Model>) -> Result<Vec<Shipment>, DbErr> {
