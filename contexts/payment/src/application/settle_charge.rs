@@ -27,14 +27,12 @@ impl Payments {
             let lost = failure(error.into_store_error());
             Failure::unknown(lost.kind, lost.message)
         })?;
-        match settled.outcome() {
-            Some(outcome) => Ok(outcome?),
+        let outcome = settled.outcome().ok_or_else(|| {
             // Only a row that was tampered with is settled and does not say how.
-            None => {
-                let words = format!("the payment {} does not say how it ended", settled.id);
-                Err(Failure::unknown(FailureKind::Broken, words).into())
-            }
-        }
+            let words = format!("the payment {} does not say how it ended", settled.id);
+            Failure::unknown(FailureKind::Broken, words)
+        })?;
+        Ok(outcome?)
     }
 
     /// Settles the charge; gives the payment as it is from now on.
