@@ -7,6 +7,7 @@ mod openapi;
 mod rebuild;
 mod replay;
 mod serve;
+mod signals;
 mod user;
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::stopped;
+use super::signals::stop_requested;
 use super::{CommandError, CommandResult, Sources};
 use crate::client::{Client, Credentials};
 use crate::demo::CUSTOMER;
@@ -62,7 +62,7 @@ pub(super) struct ReplayCommand {
 impl ReplayCommand {
     #[expect(clippy::print_stdout, reason = "the result of the command")]
     pub(super) async fn run(self) -> CommandResult {
-        let stop = CancellationToken::new();
+        let stop = stop_requested();
         let summary = match &self.url {
             Some(url) => self.replay(url, &stop).await?,
             None => self.embedded(&stop).await?,
@@ -94,9 +94,8 @@ impl ReplayCommand {
         let mut running = std::pin::pin!(replay::run(&replay, client, stop.clone()));
         let outcome = tokio::select! {
             outcome = &mut running => outcome,
-            () = stopped() => {
+            () = stop.cancelled() => {
                 eprintln!("stopping: orders under way are finished first");
-                stop.cancel();
                 running.await
             }
         };

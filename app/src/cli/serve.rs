@@ -1,8 +1,8 @@
 //! `cleave serve`: the server.
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::stop_requested;
 use super::{CommandError, CommandResult, Sources};
 use crate::assembly::World;
 use crate::service::Service;
@@ -42,6 +42,7 @@ const CONTEXTS: [&str; 6] = [
 impl Serve {
     pub(super) async fn run(self) -> CommandResult {
         self.check_only()?;
+        let stop = stop_requested();
         let mut layers = self.sources.layers();
         if let Some(listen) = &self.listen {
             layers
@@ -55,7 +56,7 @@ impl Serve {
         if self.demo {
             eprintln!("{}", service.welcome().await);
         }
-        stopped().await;
+        stop.cancelled().await;
         tracing::info!("stopping");
         service.stop().await;
         tracing::info!("stopped");
@@ -85,31 +86,4 @@ impl Serve {
         }
         Ok(())
     }
-}
-
-/// Returns when the process is asked to stop. A second request ends it at once.
-pub(super) async fn stopped() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals can't be heard; only a kill will stop this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "ends the process, and with it itself"
-    )]
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        eprintln!("cleave: asked twice, stopped at once; what was in flight is in its log");
-        std::process::exit(130);
-    });
 }
