@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cleave_hosting::{AuditCheck, Audited, Auditor, Violation};
+use cleave_hosting::{AuditCheck, Audited, Auditor, Seen};
 use cleave_messaging::{Inbox, Outbox};
 use cleave_store::{Store, StoreError, UnitError};
 use cleave_vocabulary::{Clock, EventId, Failure, FailureKind, PortError};
@@ -38,38 +38,25 @@ pub struct EventsAuditor {
 }
 
 const PAGE: u64 = 500;
-/// Violations beyond the first hundred say nothing new.
-const SHOWN: usize = 100;
 
 #[async_trait]
 impl Auditor for EventsAuditor {
-    async fn audit(&self) -> Audited {
-        let mut checks: Vec<Count> = self.routes.iter().map(|_| Count::default()).collect();
+    async fn count(&self, seen: &Seen) -> Audited {
+        let mut checks: Vec<AuditCheck> = self.routes.iter().map(Route::check).collect();
         for outbox in &self.outboxes {
-            self.compare(outbox, &mut checks).await?;
+            self.compare(outbox, &mut checks, seen).await?;
         }
-        let named = self.routes.iter().zip(checks);
-        Ok(named
-            .map(|(route, count)| AuditCheck {
-                name: format!(
-                    "every_event_is_handled_once_by_{}",
-                    route.consumer.replace('.', "_")
-                ),
-                checked: count.checked,
-                violations: count.violations,
-            })
-            .collect())
+        Ok(checks)
     }
 }
 
-#[derive(Default)]
-struct Count {
-    checked: u64,
-    violations: Vec<Violation>,
-}
-
 impl EventsAuditor {
-    async fn compare(&self, outbox: &Store, counts: &mut [Count]) -> Result<(), PortError> {
+    async fn compare(
+        &self,
+        outbox: &Store,
+        checks: &mut [AuditCheck],
+        seen: &Seen,
+    ) -> Result<(), PortError> {
         let settled = outbox
             .read(async |tx| Outbox::settled(tx).await)
             .await
@@ -85,7 +72,8 @@ impl EventsAuditor {
                 return Ok(());
             };
             after = *last;
-            for (route, count) in self.routes.iter().zip(counts.iter_mut()) {
+            seen.add(page.len());
+            for (route, check) in self.routes.iter().zip(checks.iter_mut()) {
                 let ids: Vec<EventId> = page
                     .iter()
                     .filter(|(seq, event)| {
@@ -93,31 +81,33 @@ impl EventsAuditor {
                     })
                     .map(|(_, event)| event.id)
                     .collect();
-                route.count(ids, count).await?;
+                route.count(ids, check).await?;
             }
         }
     }
 }
 
 impl Route {
-    async fn count(&self, ids: Vec<EventId>, count: &mut Count) -> Result<(), PortError> {
+    fn check(&self) -> AuditCheck {
+        let consumer = self.consumer.replace('.', "_");
+        AuditCheck::named(format!("every_event_is_handled_once_by_{consumer}"))
+    }
+
+    async fn count(&self, ids: Vec<EventId>, check: &mut AuditCheck) -> Result<(), PortError> {
         if ids.is_empty() {
             return Ok(());
         }
-        count.checked += ids.len() as u64;
+        check.checked += ids.len() as u64;
         let (handler, ids) = (self.handler, Arc::new(ids));
         let missing = self
             .store
             .read(async move |tx| Inbox::missing(tx, handler, &ids).await)
             .await
             .map_err(failed)?;
-        let room = SHOWN.saturating_sub(count.violations.len());
-        count
-            .violations
-            .extend(missing.iter().take(room).map(|id| Violation {
-                subject: id.to_string(),
-                detail: format!("settled, and never handled by {}", self.consumer),
-            }));
+        for event in missing {
+            let detail = format!("settled, and never handled by {}", self.consumer);
+            check.violated(&event, detail);
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ mod events;
 
 use std::sync::Arc;
 
-use cleave_hosting::{AuditCheck, Auditor};
+use cleave_hosting::{AuditCheck, Auditor, Seen};
 use cleave_vocabulary::PortError;
 use serde::Serialize;
 
@@ -21,10 +21,10 @@ pub struct AuditReport {
 }
 
 /// Counts them all, one auditor after the other.
-pub async fn audit(auditors: &[Arc<dyn Auditor>]) -> Result<AuditReport, PortError> {
+pub async fn audit(auditors: &[Arc<dyn Auditor>], seen: &Seen) -> Result<AuditReport, PortError> {
     let mut checks = Vec::new();
     for auditor in auditors {
-        checks.extend(auditor.audit().await?);
+        checks.extend(auditor.count(seen).await?);
     }
     let ok = checks.iter().all(|check| check.violations.is_empty());
     Ok(AuditReport { ok, checks })

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cleave_hosting::Seen;
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use super::{CommandError, CommandResult, Sources};
 use crate::assembly::{Assembly, World};
 use crate::audit::audit;
 use crate::client::{Client, Credentials};
+use crate::ops::AUDIT;
 
 /// Counts every invariant over the data folder, or over a running server
 ///
@@ -63,19 +66,48 @@ impl Audit {
         let assembly = Assembly::build(&settings, World::default())
             .await
             .map_err(CommandError::failure)?;
-        let report = audit(&assembly.auditors()).await;
+        let seen = Arc::new(Seen::default());
+        let watch = watch(Some(seen.clone()));
+        let report = audit(&assembly.auditors(), &seen).await;
+        watch.finish_and_clear();
         assembly.close().await;
         serde_json::to_value(report.map_err(CommandError::failure)?).map_err(CommandError::failure)
     }
 }
 
+/// How long a server may take that counts: its own limit (`http.audit_limit`) is
+/// the one that matters.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// Shows on a terminal that it goes on, and how far it is where that is known.
+fn watch(seen: Option<Arc<Seen>>) -> ProgressBar {
+    let template = match &seen {
+        Some(_) => "{spinner} {elapsed}, {rows} rows looked at",
+        None => "{spinner} {elapsed}, the server counts",
+    };
+    let bar = ProgressBar::new_spinner();
+    let rows = move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let rows = seen.as_ref().map_or(0, |seen| seen.rows());
+        let _ = write!(text, "{}", HumanCount(rows));
+    };
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(
+        style
+            .unwrap_or_else(|_| ProgressStyle::default_spinner())
+            .with_key("rows", rows),
+    );
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
 async fn ask(url: &str, credentials: Credentials) -> Result<Value, CommandError> {
     let client = Arc::new(
-        Client::new(url, Some(credentials), Duration::ZERO).map_err(CommandError::failure)?,
+        Client::waiting(url, Some(credentials), Duration::ZERO, LONGEST)
+            .map_err(CommandError::failure)?,
     );
     client.sign_in().await.map_err(CommandError::failure)?;
-    let answer = client
-        .post("/api/v1/ops/audit", &json!({}), &HeaderMap::new())
-        .await;
+    let watch = watch(None);
+    let answer = client.post(AUDIT, &json!({}), &HeaderMap::new()).await;
+    watch.finish_and_clear();
     Ok(answer.map_err(CommandError::failure)?.body)
 }

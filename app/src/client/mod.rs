@@ -77,9 +77,19 @@ impl Client {
         credentials: Option<Credentials>,
         patience: Duration,
     ) -> Result<Self, ClientError> {
+        Self::waiting(base, credentials, patience, Duration::from_mins(1))
+    }
+
+    /// As [`Client::new`], for what takes the server longer than a minute.
+    pub fn waiting(
+        base: &str,
+        credentials: Option<Credentials>,
+        patience: Duration,
+        limit: Duration,
+    ) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
             .tcp_nodelay(true)
-            .timeout(Duration::from_secs(60))
+            .timeout(limit)
             .build();
         let base = base.trim_end_matches('/').to_owned();
         let http = http.map_err(|error| ClientError::Unreachable {

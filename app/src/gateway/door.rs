@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::headers::secure;
 use super::rate_limit::{Admission, RateLimit};
+use crate::ops::AUDIT;
 
 /// What the door knows.
 pub(super) struct Door {
@@ -25,6 +26,7 @@ pub(super) struct Door {
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) body_limit: usize,
     pub(super) time_limit: Duration,
+    pub(super) audit_limit: Duration,
     /// Ends what would not end by itself: streams of events.
     pub(super) stop: CancellationToken,
 }
@@ -52,7 +54,7 @@ impl Door {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         }
         DefaultBodyLimit::max(self.body_limit).apply(&mut request);
-        let limit = self.time_limit + prefer_wait(request.headers()).unwrap_or_default();
+        let limit = self.limit_of(&request);
         if let Some(call) = request.extensions_mut().get_mut::<CallContext>() {
             *call = call.clone().until(self.clock.now().plus(limit));
         }
@@ -62,6 +64,15 @@ impl Door {
             Ok(Err(panic)) => Problem::internal(&said(&*panic)).into_response(),
             Err(_) => Problem::unavailable(&"the time limit passed").into_response(),
         }
+    }
+
+    /// How long the answer to this request may take to begin.
+    fn limit_of(&self, request: &Request) -> Duration {
+        let route = request.extensions().get().map(MatchedPath::as_str);
+        if route == Some(AUDIT) {
+            return self.audit_limit;
+        }
+        self.time_limit + prefer_wait(request.headers()).unwrap_or_default()
     }
 
     /// A stream of events ends when the program stops; the client resumes elsewhere.

@@ -96,6 +96,7 @@ fn behind_the_door(router: Router, parts: &Parts) -> Router {
         rate_limit: RateLimit::new(&parts.gateway),
         body_limit: parts.http.body_limit,
         time_limit: parts.http.time_limit,
+        audit_limit: parts.http.audit_limit,
         stop: parts.stop.clone(),
     });
     let ids = parts.ids.clone();

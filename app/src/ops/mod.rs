@@ -20,6 +20,7 @@ use http::request::Parts;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use audit::AUDIT;
 pub use sagas::{FulfilmentStyle, SagaSource};
 pub use topology::{Placement, Transport};
 

@@ -64,6 +64,7 @@ pub fn build(deps: Deps) -> NotificationContext {
     };
     let auditor = NotificationAuditor {
         store: needs.store.clone(),
+        clock: needs.clock.clone(),
         simulated: outbox.is_some(),
     };
     let transport = GuardedTransport::new(transport, guard.clone());

@@ -6,6 +6,6 @@ mod audit;
 mod context;
 mod operations;
 
-pub use audit::{AuditCheck, Audited, Auditor, Violation};
+pub use audit::{AuditCheck, Audited, Auditor, Seen, Violation};
 pub use context::{Context, Needs, Task};
 pub use operations::{SagaAdmin, SagaAdminError};

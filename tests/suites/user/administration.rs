@@ -99,6 +99,15 @@ async fn the_invariants_hold_and_a_broken_one_is_seen() {
     assert!(checks.iter().all(|check| check.violations.is_empty()));
     assert!(checks.iter().all(|check| check.checked == 1));
 
+    // The schema would not let it in.
+    let again = "CREATE TABLE copies (id uuid_text, email_key varchar); \
+                 INSERT INTO copies SELECT id, email_key FROM users; \
+                 INSERT INTO copies SELECT randomblob(16), email_key FROM users; \
+                 ALTER TABLE users RENAME TO once; ALTER TABLE copies RENAME TO users";
+    world.tamper(again).await;
+    let checks = world.auditor.audit().await.expect("counted");
+    assert_eq!((checks[0].checked, checks[0].violations.len()), (2, 1));
+
     world.tamper("UPDATE refresh_tokens SET used_at = 1").await;
     let checks = world.auditor.audit().await.expect("counted");
     assert_eq!(checks[1].violations.len(), 1);

@@ -39,6 +39,7 @@ fn routes() -> Router {
         .route("/api/v1/orders/panic", get(panics))
         .route("/api/v1/orders/never", get(never))
         .route("/api/v1/orders/deadline", get(deadline))
+        .route("/api/v1/ops/audit", post(deadline))
         .route("/api/v1/users/sessions", post(async || StatusCode::CREATED))
 }
 
@@ -154,6 +155,18 @@ async fn the_deadline_of_a_call_is_the_time_limit_and_the_preferred_wait() {
     let (_, _, left) = told(&router, waiting).await;
     assert!(
         (38..=40).contains(&left.as_u64().expect("seconds")),
+        "{left}"
+    );
+}
+
+#[tokio::test]
+async fn an_audit_has_a_time_limit_of_its_own() {
+    let mut door = Door::new();
+    door.http.time_limit = Duration::from_millis(20);
+    let router = door.open(routes()).await;
+    let (_, _, left) = told(&router, request("POST", "/api/v1/ops/audit")).await;
+    assert!(
+        (590..=600).contains(&left.as_u64().expect("seconds")),
         "{left}"
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cleave::ops::{self, FulfilmentStyle, Operations, Placement, SagaSource, Transport};
-use cleave_hosting::{AuditCheck, Audited, Auditor, SagaAdmin, SagaAdminError, Violation};
+use cleave_hosting::{AuditCheck, Audited, Auditor, SagaAdmin, SagaAdminError, Seen, Violation};
 use cleave_messaging::DeadLetters;
 use cleave_migrations::order::Migrator;
 use cleave_resilience::{Guard, Policy};
@@ -219,7 +219,7 @@ struct Count(&'static str);
 
 #[async_trait]
 impl Auditor for Count {
-    async fn audit(&self) -> Audited {
+    async fn count(&self, _: &Seen) -> Audited {
         let violation = Violation {
             subject: "pay_1".into(),
             detail: "charged twice".into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use cleave_hosting::{AuditCheck, Audited, Auditor, Violation};
+use cleave_hosting::{AuditCheck, Audited, Auditor, Seen};
 use cleave_store::{Store, StoreError, Tx, UnitError};
 use cleave_vocabulary::{OrderId, ProductId};
 use sea_orm::DbErr;
@@ -18,8 +18,6 @@ use crate::port::query_failure;
 const PAGE: u32 = 1000;
 /// Reservations counted at a time.
 const SLICE: i64 = 10_000;
-/// Violations told of one check.
-const TOLD: usize = 100;
 
 /// Counts the invariants of stock. Its memory grows with the number of products
 /// that are reserved at that moment, and not with the number of orders.
@@ -27,7 +25,7 @@ pub(crate) struct StockAuditor(pub(crate) Inventory);
 
 #[async_trait]
 impl Auditor for StockAuditor {
-    async fn audit(&self) -> Audited {
+    async fn count(&self, seen: &Seen) -> Audited {
         let store = &self.0.store;
         // Stock and what is held of it move together: both are of one snapshot.
         let mut checks = store
@@ -35,24 +33,25 @@ impl Auditor for StockAuditor {
             .await
             .map_err(UnitError::into_store_error)
             .map_err(query_failure)?;
-        checks.push(known_states(store).await.map_err(query_failure)?);
+        let known = known_states(store, seen).await;
+        checks.push(known.map_err(query_failure)?);
         Ok(checks)
     }
 }
 
 async fn compare(tx: &Tx) -> Result<Vec<AuditCheck>, DbErr> {
     let mut live = sum_live(tx).await?;
-    let mut sound = Check::named("stock_is_never_oversold");
-    let mut matched = Check::named("reserved_is_the_sum_of_live_reservations");
+    let mut sound = AuditCheck::named("stock_is_never_oversold");
+    let mut matched = AuditCheck::named("reserved_is_the_sum_of_live_reservations");
     let mut after = None;
     loop {
         let page = persistence::levels_behind(tx, after, PAGE.into()).await?;
         for (product, level) in &page {
-            sound.see(level.is_sound(), product, || unsound(*level));
+            sound.see(product, (!level.is_sound()).then(|| unsound(*level)));
             let held = live.remove(product).unwrap_or(0);
-            matched.see(level.reserved == held, product, || {
-                format!("reserved {}, live reservations {held}", level.reserved)
-            });
+            let differs = level.reserved != held;
+            let told = || format!("reserved {}, live reservations {held}", level.reserved);
+            matched.see(product, differs.then(told));
         }
         after = page.last().map(|(product, _)| *product);
         if page.len() < PAGE as usize {
@@ -60,11 +59,10 @@ async fn compare(tx: &Tx) -> Result<Vec<AuditCheck>, DbErr> {
         }
     }
     for (product, held) in live {
-        matched.see(false, &product, || {
-            format!("live reservations {held} of a product without stock")
-        });
+        let told = format!("live reservations {held} of a product without stock");
+        matched.see(&product, Some(told));
     }
-    Ok(vec![sound.0, matched.0])
+    Ok(vec![sound, matched])
 }
 
 /// What the live reservations hold of each product.
@@ -88,8 +86,8 @@ async fn sum_live(tx: &Tx) -> Result<BTreeMap<ProductId, i64>, DbErr> {
 /// Looks at every reservation that there ever was. Whether a state is known
 /// concerns its row alone, and so this goes slice by slice, each a snapshot of
 /// its own: quotes get their turn between.
-async fn known_states(store: &Store) -> Result<AuditCheck, StoreError> {
-    let mut check = Check::named("reservations_are_in_a_known_state");
+async fn known_states(store: &Store, seen: &Seen) -> Result<AuditCheck, StoreError> {
+    let mut check = AuditCheck::named("reservations_are_in_a_known_state");
     let mut after = Some(OrderId::from_uuid(Uuid::nil()));
     while let Some(start) = after {
         let (counts, last) = store
@@ -97,14 +95,16 @@ async fn known_states(store: &Store) -> Result<AuditCheck, StoreError> {
             .await
             .map_err(UnitError::into_store_error)?;
         for (state, count) in counts {
-            check.0.checked += u64::try_from(count).unwrap_or(0);
+            let count = u64::try_from(count).unwrap_or(0);
+            check.checked += count;
+            seen.add(usize::try_from(count).unwrap_or(0));
             if State::named(&state).is_none() {
-                check.violate(state, format!("{count} reservations in this state"));
+                check.violated(&state, format!("{count} reservations in this state"));
             }
         }
         after = last;
     }
-    Ok(check.0)
+    Ok(check)
 }
 
 /// The states of one slice, and where the next begins.
@@ -120,29 +120,4 @@ async fn count_states(
 
 fn unsound(level: StockLevel) -> String {
     format!("reserved {} of {} on hand", level.reserved, level.on_hand)
-}
-
-struct Check(AuditCheck);
-
-impl Check {
-    fn named(name: &str) -> Self {
-        Self(AuditCheck {
-            name: name.to_owned(),
-            checked: 0,
-            violations: vec![],
-        })
-    }
-
-    fn see(&mut self, holds: bool, product: &ProductId, detail: impl FnOnce() -> String) {
-        self.0.checked += 1;
-        if !holds {
-            self.violate(product.to_string(), detail());
-        }
-    }
-
-    fn violate(&mut self, subject: String, detail: String) {
-        if self.0.violations.len() < TOLD {
-            self.0.violations.push(Violation { subject, detail });
-        }
-    }
 }

@@ -4,10 +4,11 @@
 //! invariant counts only if the order is still as it was when it was read.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cleave_hosting::{AuditCheck, Audited as Outcome, Auditor, Violation};
+use cleave_hosting::{AuditCheck, Audited as Outcome, Auditor, Seen};
 use cleave_inventory_contract::port::{GetHoldings, HoldingState, InventoryPort};
 use cleave_messaging::Outbox;
 use cleave_payment_contract::port::{GetStatements, PaymentPort, Statement};
@@ -21,8 +22,8 @@ use crate::persistence::{self as rows, Audited};
 /// Orders looked at together, and asked about in one call.
 const PAGE: i64 = 200;
 
-/// Violations that are named; more are only counted as looked at.
-const NAMED: usize = 100;
+/// Rows of the read model looked at together.
+const VIEWED_PAGE: i64 = 1_000;
 
 pub(crate) struct OrderAuditor {
     pub(crate) store: Store,
@@ -34,7 +35,7 @@ pub(crate) struct OrderAuditor {
 
 #[async_trait]
 impl Auditor for OrderAuditor {
-    async fn audit(&self) -> Outcome {
+    async fn count(&self, seen: &Seen) -> Outcome {
         let call = CallContext::root(&*self.ids);
         let mut checks = Checks::default();
         let mut after = None;
@@ -42,10 +43,11 @@ impl Auditor for OrderAuditor {
             let page = self.page(after).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
+            seen.add(page.len());
             let found = self.look_at(&call, &page, &mut checks).await?;
             self.keep_what_holds(found, &mut checks).await?;
         }
-        self.nobody_elses_rows(&mut checks).await?;
+        self.nobody_elses_rows(&mut checks, seen).await?;
         self.every_saga_is_owned(&mut checks).await?;
         Ok(checks.into_list())
     }
@@ -133,29 +135,36 @@ impl OrderAuditor {
                 Ok(same && (check != Check::View || heard_of(tx, order).await?))
             });
             if holds.await.map_err(broken)? {
-                checks.violated(check, order.to_string(), detail);
+                checks.violated(check, &order, detail);
             }
         }
         Ok(())
     }
 
-    async fn nobody_elses_rows(&self, checks: &mut Checks) -> Result<(), PortError> {
-        let strays = self
-            .store
-            .read(async |tx| Ok(rows::viewed_only(tx).await?))
-            .await;
-        for order in strays.map_err(broken)? {
-            let detail = "the read model shows an order that does not exist";
-            checks.violated(Check::View, order.to_string(), detail.to_owned());
+    async fn nobody_elses_rows(&self, checks: &mut Checks, seen: &Seen) -> Result<(), PortError> {
+        let mut after = None;
+        loop {
+            let page = self
+                .store
+                .read(async move |tx| Ok(rows::viewed_after(tx, after, VIEWED_PAGE).await?));
+            let page = page.await.map_err(broken)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
+            seen.add(page.len());
+            for (order, _) in page.iter().filter(|(_, exists)| !exists) {
+                let detail = "the read model shows an order that does not exist";
+                checks.violated(Check::View, order, detail.to_owned());
+            }
         }
-        Ok(())
     }
 
     async fn every_saga_is_owned(&self, checks: &mut Checks) -> Result<(), PortError> {
         checks.count(Check::Sagas);
         for saga in self.engine.unowned().await.map_err(broken)? {
             let detail = "neither finished nor owned by anyone";
-            checks.violated(Check::Sagas, saga.to_string(), detail.to_owned());
+            checks.violated(Check::Sagas, &saga, detail.to_owned());
         }
         Ok(())
     }
@@ -281,30 +290,24 @@ impl Check {
 }
 
 /// What was counted so far.
-#[derive(Default)]
-struct Checks([(u64, Vec<Violation>); Check::ALL.len()]);
+struct Checks([AuditCheck; Check::ALL.len()]);
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self(Check::ALL.map(|check| AuditCheck::named(check.name())))
+    }
+}
 
 impl Checks {
     fn count(&mut self, check: Check) {
-        self.0[check as usize].0 += 1;
+        self.0[check as usize].checked += 1;
     }
 
-    fn violated(&mut self, check: Check, subject: String, detail: String) {
-        let violations = &mut self.0[check as usize].1;
-        if violations.len() < NAMED {
-            violations.push(Violation { subject, detail });
-        }
+    fn violated(&mut self, check: Check, subject: &dyn Display, detail: String) {
+        self.0[check as usize].violated(subject, detail);
     }
 
     fn into_list(self) -> Vec<AuditCheck> {
-        Check::ALL
-            .into_iter()
-            .zip(self.0)
-            .map(|(check, (checked, violations))| AuditCheck {
-                name: check.name().to_owned(),
-                checked,
-                violations,
-            })
-            .collect()
+        self.0.into()
     }
 }

@@ -41,14 +41,23 @@ pub(crate) async fn unchanged(tx: &Tx, order: OrderId, version: i64) -> Result<b
     Ok(query_one(tx, SELECT, values).await?.is_some())
 }
 
-/// Orders that the read model shows and nobody placed, a hundred at the most.
-pub(crate) async fn viewed_only(tx: &Tx) -> Result<Vec<OrderId>, DbErr> {
-    const SELECT: &str = "SELECT v.order_id FROM order_view v \
-         LEFT JOIN orders o ON o.id = v.order_id WHERE o.id IS NULL LIMIT 100";
-    let rows = query_all(tx, SELECT, vec![]).await?;
-    rows.iter()
-        .map(|row| Ok(Id::from_uuid(row.try_get("", "order_id")?)))
-        .collect()
+/// Up to `limit` orders that the read model shows behind `after`, in the order
+/// of their ids, each with whether it exists.
+pub(crate) async fn viewed_after(
+    tx: &Tx,
+    after: Option<OrderId>,
+    limit: i64,
+) -> Result<Vec<(OrderId, bool)>, DbErr> {
+    const SELECT: &str = "SELECT v.order_id, o.id FROM order_view v \
+         LEFT JOIN orders o ON o.id = v.order_id \
+         WHERE v.order_id > $1 ORDER BY v.order_id LIMIT $2";
+    let after = after.map_or(Uuid::nil(), OrderId::uuid);
+    let rows = query_all(tx, SELECT, vec![after.into(), limit.into()]).await?;
+    let viewed = rows.iter().map(|row| {
+        let order: Option<Uuid> = row.try_get("", "id")?;
+        Ok((Id::from_uuid(row.try_get("", "order_id")?), order.is_some()))
+    });
+    viewed.collect()
 }
 
 fn audited(row: &QueryResult) -> Result<Audited, DbErr> {

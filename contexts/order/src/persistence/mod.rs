@@ -9,7 +9,7 @@ mod row;
 mod sql;
 mod view;
 
-pub(crate) use audit::{Audited, audited_after, unchanged, viewed_only};
+pub(crate) use audit::{Audited, audited_after, unchanged, viewed_after};
 pub(crate) use observed::{observe, observed_of};
 pub(crate) use orders::{
     book_shipment, cancel, confirm, deliver, find, insert, note_payment, note_shipment_cancelled,

@@ -4,7 +4,7 @@
 //! compared is left out, because only a quiet one can be judged.
 
 use async_trait::async_trait;
-use cleave_hosting::{AuditCheck, Audited, Auditor, Violation};
+use cleave_hosting::{AuditCheck, Audited, Auditor, Seen};
 use cleave_store::Unit;
 use cleave_vocabulary::{PaymentId, PortError};
 
@@ -16,31 +16,27 @@ use crate::persistence::payments;
 
 /// Payments, or entries of the gateway, looked at together.
 const PAGE: u64 = 500;
-/// Violations that are named; the rest only show that there are more.
-const NAMED: usize = 100;
 
 #[async_trait]
 impl Auditor for Payments {
-    async fn audit(&self) -> Audited {
-        let mut limits = check("no_more_is_refunded_than_charged");
-        let mut statuses = check("payment_status_agrees_with_transactions");
-        let mut books = check("payments_agree_with_the_gateway");
+    async fn count(&self, seen: &Seen) -> Audited {
+        let mut limits = AuditCheck::named("no_more_is_refunded_than_charged");
+        let mut statuses = AuditCheck::named("payment_status_agrees_with_transactions");
+        let mut books = AuditCheck::named("payments_agree_with_the_gateway");
         let mut place = None;
         loop {
             let page = self.page_after(place).await?;
             let Some(last) = page.last() else { break };
             place = Some(last.payment.id);
+            seen.add(page.len());
             for details in &page {
-                judge(
-                    &mut limits,
-                    &details.payment,
-                    over_refunded(&details.payment),
-                );
-                judge(&mut statuses, &details.payment, misnamed(details));
+                let payment = &details.payment;
+                limits.see(&payment.id, over_refunded(payment));
+                statuses.see(&payment.id, misnamed(details));
             }
             self.compare(&mut books, &page).await?;
         }
-        let charges = self.charges_of_the_gateway().await?;
+        let charges = self.charges_of_the_gateway(seen).await?;
         Ok(vec![limits, statuses, books, charges])
     }
 }
@@ -72,20 +68,21 @@ impl Payments {
                 Some(detail) if self.is_quiet(ours).await? => Some(detail),
                 _ => None,
             };
-            judge(check, ours, found);
+            check.see(&ours.id, found);
         }
         Ok(())
     }
 
     /// Every charge in the gateway's books is one of ours, and no failed one.
-    async fn charges_of_the_gateway(&self) -> Result<AuditCheck, PortError> {
-        let mut check = check("each_key_is_charged_once");
+    async fn charges_of_the_gateway(&self, seen: &Seen) -> Result<AuditCheck, PortError> {
+        let mut check = AuditCheck::named("each_key_is_charged_once");
         let mut place: Option<String> = None;
         loop {
             let gateway = self.gateway.unguarded();
             let page = gateway.taken_after(place.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             place = Some(last.reference.clone());
+            seen.add(page.len());
             let keys: Vec<String> = page.iter().map(|entry| entry.key.clone()).collect();
             let ours: Unit<Vec<Payment>> = self
                 .store
@@ -94,7 +91,7 @@ impl Payments {
             let ours = ours.map_err(|error| failure(error.into_store_error()))?;
             for entry in &page {
                 let payment = ours.iter().find(|payment| payment.charge_key == entry.key);
-                count(&mut check, &entry.reference, unaccounted(entry, payment));
+                check.see(&entry.reference, unaccounted(entry, payment));
             }
         }
         Ok(check)
@@ -184,27 +181,5 @@ fn unaccounted(entry: &BookEntry, ours: Option<&Payment>) -> Option<String> {
             ))
         }
         Some(_) => None,
-    }
-}
-
-fn check(name: &str) -> AuditCheck {
-    AuditCheck {
-        name: name.to_owned(),
-        checked: 0,
-        violations: Vec::new(),
-    }
-}
-
-fn judge(check: &mut AuditCheck, payment: &Payment, detail: Option<String>) {
-    count(check, &payment.id, detail);
-}
-
-fn count(check: &mut AuditCheck, subject: &dyn std::fmt::Display, detail: Option<String>) {
-    check.checked += 1;
-    if let Some(detail) = detail
-        && check.violations.len() < NAMED
-    {
-        let subject = subject.to_string();
-        check.violations.push(Violation { subject, detail });
     }
 }

@@ -2,7 +2,7 @@
 //! memory nor a transaction grows with them.
 
 use async_trait::async_trait;
-use cleave_hosting::{AuditCheck, Audited, Auditor, Violation};
+use cleave_hosting::{AuditCheck, Audited, Auditor, Seen};
 use cleave_store::Unit;
 use cleave_vocabulary::{OrderId, PortError, ShipmentId};
 use sea_orm::DbErr;
@@ -13,14 +13,12 @@ use crate::persistence::shipments::{self, Walked};
 
 /// Rows looked at together.
 const PAGE: u64 = 500;
-/// Violations that are named; the rest only show that there are more.
-const NAMED: usize = 100;
 
 #[async_trait]
 impl Auditor for Shipping {
-    async fn audit(&self) -> Audited {
-        let mut once = check("an_order_is_shipped_once");
-        let mut statuses = check("shipment_status_agrees_with_its_times");
+    async fn count(&self, seen: &Seen) -> Audited {
+        let mut once = AuditCheck::named("an_order_is_shipped_once");
+        let mut statuses = AuditCheck::named("shipment_status_agrees_with_its_times");
         let mut place = None;
         // The order whose live shipment was seen last: another one follows at once.
         let mut shipped = None;
@@ -28,11 +26,12 @@ impl Auditor for Shipping {
             let page = self.page_after(place).await?;
             let Some(last) = page.last() else { break };
             place = Some((last.order, last.id));
+            seen.add(page.len());
             for row in page {
                 let again = is_live(&row.slot) && shipped.replace(row.order) == Some(row.order);
                 let twice = again.then(|| "it has more than one live shipment".to_owned());
-                count(&mut once, &row.order, twice);
-                count(&mut statuses, &row.id, wrong(row.slot));
+                once.see(&row.order, twice);
+                statuses.see(&row.id, wrong(row.slot));
             }
         }
         Ok(vec![once, statuses])
@@ -61,23 +60,5 @@ fn wrong(slot: Result<Slot, DbErr>) -> Option<String> {
         Ok(Slot::Booked(shipment)) => shipment.misdated().map(str::to_owned),
         Ok(Slot::Void | Slot::Refused(_)) => None,
         Err(error) => Some(error.to_string()),
-    }
-}
-
-fn check(name: &str) -> AuditCheck {
-    AuditCheck {
-        name: name.to_owned(),
-        checked: 0,
-        violations: Vec::new(),
-    }
-}
-
-fn count(check: &mut AuditCheck, subject: &dyn std::fmt::Display, detail: Option<String>) {
-    check.checked += 1;
-    if let Some(detail) = detail
-        && check.violations.len() < NAMED
-    {
-        let subject = subject.to_string();
-        check.violations.push(Violation { subject, detail });
     }
 }

@@ -185,30 +185,36 @@ pub(crate) async fn forget(tx: &Tx, moment: Timestamp, limit: u64) -> Result<u64
     Ok(forgotten.rows_affected)
 }
 
-/// How many sessions are live at all.
-pub(crate) async fn count_live(tx: &Tx) -> Result<u64, DbErr> {
-    session::Entity::find()
-        .filter(session::Column::EndedAt.is_null())
-        .count(tx)
-        .await
+/// A session on a walk over all of them.
+pub(crate) struct Walked {
+    pub(crate) session: SessionId,
+    pub(crate) live: bool,
+    /// How many of its tokens are not used yet.
+    pub(crate) unused: i64,
 }
 
-/// Live sessions that do not have exactly one unused token, up to `limit` of
-/// them, each with how many it has.
-pub(crate) async fn without_one_unused_token(
+/// The next sessions in the order of their ids.
+pub(crate) async fn unused_tokens_after(
     tx: &Tx,
+    after: Option<SessionId>,
     limit: u64,
-) -> Result<Vec<(SessionId, i64)>, DbErr> {
-    const ODD: &str = "SELECT s.id AS id, COUNT(t.digest) AS unused FROM sessions s \
-         LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.used_at IS NULL \
-         WHERE s.ended_at IS NULL GROUP BY s.id HAVING COUNT(t.digest) <> 1 LIMIT $1";
+) -> Result<Vec<Walked>, DbErr> {
+    const PAGE: &str = "SELECT s.id, s.ended_at, (SELECT COUNT(*) FROM refresh_tokens t \
+         WHERE t.session_id = s.id AND t.used_at IS NULL) AS unused \
+         FROM sessions s WHERE s.id > $1 ORDER BY s.id LIMIT $2";
+    let after = after.map_or(Uuid::nil(), SessionId::uuid);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let odd = Statement::from_sql_and_values(tx.get_database_backend(), ODD, [limit.into()]);
-    let rows = tx.query_all_raw(odd).await?;
-    rows.iter()
-        .map(|row| {
-            let id: Uuid = row.try_get("", "id")?;
-            Ok((SessionId::from_uuid(id), row.try_get("", "unused")?))
+    let values = [after.into(), limit.into()];
+    let page = Statement::from_sql_and_values(tx.get_database_backend(), PAGE, values);
+    let rows = tx.query_all_raw(page).await?;
+    let walked = rows.iter().map(|row| {
+        let id: Uuid = row.try_get("", "id")?;
+        let ended: Option<i64> = row.try_get("", "ended_at")?;
+        Ok(Walked {
+            session: SessionId::from_uuid(id),
+            live: ended.is_none(),
+            unused: row.try_get("", "unused")?,
         })
-        .collect()
+    });
+    walked.collect()
 }

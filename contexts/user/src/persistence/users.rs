@@ -4,7 +4,7 @@ use cleave_store::Tx;
 use cleave_vocabulary::{Timestamp, UserId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{QueryOrder, QuerySelect, Set};
+use sea_orm::{ExprTrait, QueryOrder, QuerySelect, Set};
 
 use super::corrupt;
 use crate::domain::{Address, EmailAddress, Role, User};
@@ -152,21 +152,27 @@ pub(crate) async fn rehash(tx: &Tx, id: UserId, from: &str, to: &str) -> Result<
     Ok(())
 }
 
-/// How many users there are.
-pub(crate) async fn count(tx: &Tx) -> Result<u64, DbErr> {
-    Entity::find().count(tx).await
-}
-
-/// Users who share their address with another, up to `limit`.
-pub(crate) async fn sharing_an_email(tx: &Tx, limit: u64) -> Result<Vec<UserId>, DbErr> {
-    const SHARED: &str = "SELECT email_key FROM users GROUP BY email_key HAVING COUNT(*) > 1";
-    let ids: Vec<Uuid> = Entity::find()
+/// The next accounts in the order of their addresses, for a walk over all of
+/// them: the address as it is compared, and whose it is.
+pub(crate) async fn by_email_after(
+    tx: &Tx,
+    after: Option<&(String, UserId)>,
+    limit: u64,
+) -> Result<Vec<(String, UserId)>, DbErr> {
+    let mut query = Entity::find()
         .select_only()
-        .column(Column::Id)
-        .filter(Expr::cust(format!("email_key IN ({SHARED})")))
-        .limit(limit)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    Ok(ids.into_iter().map(UserId::from_uuid).collect())
+        .column(Column::EmailKey)
+        .column(Column::Id);
+    if let Some((email, user)) = after {
+        let place = Expr::tuple([Expr::col(Column::EmailKey), Expr::col(Column::Id)]);
+        let behind = Expr::tuple([email.as_str().into(), user.uuid().into()]);
+        query = query.filter(place.gt(behind));
+    }
+    let query = query.order_by_asc(Column::EmailKey);
+    let query = query.order_by_asc(Column::Id).limit(limit);
+    let rows: Vec<(String, Uuid)> = query.into_tuple().all(tx).await?;
+    let found = rows.into_iter();
+    Ok(found
+        .map(|(email, id)| (email, UserId::from_uuid(id)))
+        .collect())
 }
