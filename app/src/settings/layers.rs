@@ -94,6 +94,29 @@ impl Layers {
         })
     }
 
+    /// Settings that do not go together, with the origin of each that is named.
+    pub(super) fn contradiction(&self, reason: String) -> SettingsError {
+        let Ok(merged) = self.merge() else {
+            return SettingsError::Contradiction(reason);
+        };
+        let mut origins: Vec<String> = Vec::new();
+        for word in reason.split(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '_' | '.')) {
+            let key = word.trim_end_matches('.');
+            let Some(value) = at(&merged.cache, key).filter(|value| is_leaf(value)) else {
+                continue;
+            };
+            let origin = format!("{key} is {}", self.origin(key, value));
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        SettingsError::Contradiction(if origins.is_empty() {
+            reason
+        } else {
+            format!("{reason} ({})", origins.join(", "))
+        })
+    }
+
     fn merge(&self) -> Result<Config, SettingsError> {
         let mut builder = Config::builder();
         for path in &self.files {
@@ -192,6 +215,10 @@ fn unknown(
     Ok(())
 }
 
+fn is_leaf(value: &Value) -> bool {
+    !matches!(value.kind, ValueKind::Table(_))
+}
+
 /// Tables carry no origin of their own; what is in them does.
 fn first_leaf(value: &Value) -> &Value {
     match &value.kind {
@@ -262,8 +289,16 @@ fn reason(error: &config::ConfigError) -> String {
             expected,
             ..
         } => format!("found {unexpected}, expected {expected}"),
-        config::ConfigError::Message(text) => text.clone(),
+        config::ConfigError::Message(text) => plain(text),
         other => other.to_string(),
+    }
+}
+
+/// What serde expects, in the words of somebody who writes settings.
+fn plain(text: &str) -> String {
+    match text.split_once(", expected struct ") {
+        Some((found, _)) => format!("{found}, expected a table of settings"),
+        None => text.replace("expected a nonzero u32", "expected 1 or more"),
     }
 }
 
@@ -357,6 +392,32 @@ mod tests {
                 name: Some("0012".to_owned()),
                 door
             }
+        );
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named_with_its_origins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("house.toml");
+        std::fs::write(&path, "rooms = 4\n").expect("written");
+        let mut layers = environment(&[("CLEAVE__DOOR__LOCKED", "true")]);
+        layers.files.push(path.clone());
+        layers.flags.push(("name", "--name", "Ada".to_owned()));
+        let said = |reason: &str| layers.contradiction(reason.to_owned()).to_string();
+        assert_eq!(said("the house is full"), "the house is full");
+        assert_eq!(said("door: too narrow"), "door: too narrow");
+        assert_eq!(
+            said("door.locked: leave door.locked unset"),
+            "door.locked: leave door.locked unset \
+             (door.locked is from the environment variable CLEAVE__DOOR__LOCKED)"
+        );
+        assert_eq!(
+            said("rooms must not be more than name."),
+            format!(
+                "rooms must not be more than name. \
+                 (rooms is from {}, name is from the flag --name)",
+                path.display()
+            )
         );
     }
 

@@ -249,22 +249,21 @@ impl Settings {
     /// The settings under all layers, checked.
     pub fn load(layers: &Layers) -> Result<Self, SettingsError> {
         let settings: Self = layers.load()?;
-        settings.check().map_err(SettingsError::Contradiction)?;
+        settings
+            .check()
+            .map_err(|reason| layers.contradiction(reason))?;
         Ok(settings)
     }
 
     /// What each part, and the whole, says against them.
     pub fn check(&self) -> Result<(), String> {
+        self.http.validate()?;
         self.order.validate()?;
         self.payment.validate()?;
         self.inventory.validate()?;
         self.user.validate()?;
         self.notification.validate()?;
         self.shipping.validate()?;
-        self.order
-            .saga
-            .validate()
-            .map_err(|reason| format!("order.{reason}"))?;
         self.database.sqlite.validate()?;
         self.bus.in_process.validate()?;
         self.bus.relay.validate()?;

@@ -87,10 +87,7 @@ impl NotificationSettings {
                     .into(),
             );
         }
-        if self.transport.time_limit.is_zero() {
-            return Err("notification.transport.time_limit: must be 1ms or more".into());
-        }
-        Ok(())
+        self.transport.validate("notification.transport")
     }
 }
 

@@ -109,11 +109,16 @@ impl Default for StepSettings {
     }
 }
 
+/// Each stream costs memory and polls.
+const MOST_STREAMS: usize = 1_000_000;
+
 impl OrderSettings {
     /// What is wrong with them, by the name of the setting.
     pub fn validate(&self) -> Result<(), String> {
         at_least_one("order.max_lines", self.max_lines)?;
-        at_least_one("order.follow.streams", self.follow.streams)?;
+        if !(1..=MOST_STREAMS).contains(&self.follow.streams) {
+            return Err(format!("order.follow.streams must be 1 to {MOST_STREAMS}"));
+        }
         at_least_one("order.steps.attempts", self.steps.attempts as usize)?;
         for (name, span) in [
             ("order.follow.keep_alive", self.follow.keep_alive),
@@ -130,6 +135,7 @@ impl OrderSettings {
                 "order.steps.backoff_limit must not be shorter than order.steps.backoff".to_owned(),
             );
         }
+        self.saga.validate("order.saga")?;
         self.check_guards()
     }
 
@@ -139,6 +145,7 @@ impl OrderSettings {
             ("payment", &self.payment),
             ("shipping", &self.shipping),
         ] {
+            policy.validate(&format!("order.{name}"))?;
             // The saga owns the retries on this hop; a second owner multiplies them.
             if policy.retry.attempts > RetryPolicy::default().attempts {
                 return Err(format!(
@@ -188,6 +195,11 @@ mod tests {
                 "order.steps.backoff_limit",
             ),
             (r#"{"steps": {"time_limit": "40s"}}"#, "order.saga.lease"),
+            (r#"{"saga": {"poll": "0ms"}}"#, "order.saga.poll"),
+            (
+                r#"{"inventory": {"breaker": {"window": 0}}}"#,
+                "order.inventory.breaker.window",
+            ),
             (
                 r#"{"payment": {"time_limit": "20s"}}"#,
                 "order.payment.time_limit",

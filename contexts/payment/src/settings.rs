@@ -87,6 +87,8 @@ impl PaymentSettings {
         if !(1..=10).contains(&gateway.attempts) {
             return Err("payment.gateway.attempts must be 1 to 10".to_owned());
         }
+        gateway.bulkhead.validate("payment.gateway.bulkhead")?;
+        gateway.breaker.validate("payment.gateway.breaker")?;
         if gateway.backoff > gateway.backoff_limit {
             return Err(
                 "payment.gateway.backoff must not be longer than payment.gateway.backoff_limit"

@@ -90,6 +90,8 @@ impl ShippingSettings {
         if !(1..=10).contains(&carrier.attempts) {
             return Err("shipping.carrier.attempts must be 1 to 10".to_owned());
         }
+        carrier.bulkhead.validate("shipping.carrier.bulkhead")?;
+        carrier.breaker.validate("shipping.carrier.breaker")?;
         if carrier.backoff > carrier.backoff_limit {
             return Err(
                 "shipping.carrier.backoff must not be longer than shipping.carrier.backoff_limit"

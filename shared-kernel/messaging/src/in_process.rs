@@ -35,8 +35,8 @@ impl Default for InProcessOptions {
 impl InProcessOptions {
     /// What is wrong with them, by the name of the setting.
     pub fn validate(&self) -> Result<(), String> {
-        if self.queue == 0 {
-            return Err("bus.in_process.queue must be 1 or more".to_owned());
+        if !(1..=1_000_000).contains(&self.queue) {
+            return Err("bus.in_process.queue must be 1 to 1000000".to_owned());
         }
         Ok(())
     }

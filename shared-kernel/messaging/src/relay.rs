@@ -47,8 +47,14 @@ impl Default for RelayOptions {
 impl RelayOptions {
     /// What is wrong with them, by the name of the setting.
     pub fn validate(&self) -> Result<(), String> {
-        if self.batch == 0 || self.in_flight == 0 || self.watermark_every.is_zero() {
-            return Err("bus.relay.batch and bus.relay.in_flight must be 1 or more, and bus.relay.watermark_every longer than 0ms".to_owned());
+        if !(1..=100_000).contains(&self.batch) {
+            return Err("bus.relay.batch must be 1 to 100000".to_owned());
+        }
+        if !(1..=1_000_000).contains(&self.in_flight) {
+            return Err("bus.relay.in_flight must be 1 to 1000000".to_owned());
+        }
+        if self.watermark_every.is_zero() {
+            return Err("bus.relay.watermark_every must be longer than 0ms".to_owned());
         }
         Ok(())
     }

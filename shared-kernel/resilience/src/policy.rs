@@ -30,6 +30,27 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// What is wrong with it; `at` is where the settings have it.
+    pub fn validate(&self, at: &str) -> Result<(), String> {
+        demand(
+            !self.time_limit.is_zero(),
+            at,
+            "time_limit must be longer than 0ms",
+        )?;
+        self.bulkhead.validate(&format!("{at}.bulkhead"))?;
+        self.retry.validate(&format!("{at}.retry"))?;
+        self.breaker.validate(&format!("{at}.breaker"))
+    }
+}
+
+fn demand(fits: bool, at: &str, rule: &str) -> Result<(), String> {
+    if fits {
+        return Ok(());
+    }
+    Err(format!("{at}.{rule}"))
+}
+
 /// How many calls at once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +67,13 @@ impl Default for BulkheadPolicy {
             concurrency: 512,
             queue: 2048,
         }
+    }
+}
+
+impl BulkheadPolicy {
+    /// What is wrong with it; `at` is where the settings have it.
+    pub fn validate(&self, at: &str) -> Result<(), String> {
+        demand(self.concurrency > 0, at, "concurrency must be 1 or more")
     }
 }
 
@@ -75,6 +103,19 @@ impl Default for RetryPolicy {
             backoff_limit: Duration::from_secs(2),
             budget_percent: 20,
         }
+    }
+}
+
+impl RetryPolicy {
+    /// What is wrong with it; `at` is where the settings have it.
+    pub fn validate(&self, at: &str) -> Result<(), String> {
+        demand(self.attempts > 0, at, "attempts must be 1 or more")?;
+        let rising = self.backoff <= self.backoff_limit;
+        demand(
+            rising,
+            at,
+            &format!("backoff must not be longer than {at}.backoff_limit"),
+        )
     }
 }
 
@@ -110,6 +151,97 @@ impl Default for BreakerPolicy {
             slow_percent: 80,
             open_for: Duration::from_secs(5),
             half_open_calls: 5,
+        }
+    }
+}
+
+/// The longest window: a ring of two bytes for each call is made at the start.
+pub(crate) const LONGEST_WINDOW: usize = 1 << 16;
+
+impl BreakerPolicy {
+    /// What is wrong with it; `at` is where the settings have it.
+    pub fn validate(&self, at: &str) -> Result<(), String> {
+        let percent = 1..=100;
+        for (fits, rule) in [
+            (
+                (1..=LONGEST_WINDOW).contains(&self.window),
+                "window must be 1 to 65536",
+            ),
+            (
+                (1..=self.window).contains(&self.minimum_calls),
+                "minimum_calls must be 1 or more, and no more than the window",
+            ),
+            (
+                percent.contains(&self.failure_percent),
+                "failure_percent must be 1 to 100",
+            ),
+            (
+                percent.contains(&self.slow_percent),
+                "slow_percent must be 1 to 100",
+            ),
+            (
+                !self.slow_after.is_zero(),
+                "slow_after must be longer than 0ms",
+            ),
+            (!self.open_for.is_zero(), "open_for must be longer than 0ms"),
+            (
+                self.half_open_calls > 0,
+                "half_open_calls must be 1 or more",
+            ),
+        ] {
+            demand(fits, at, rule)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_allowed() {
+        assert_eq!(Policy::default().validate("shop.door"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (json, name) in [
+            (r#"{"time_limit": "0ms"}"#, "time_limit"),
+            (
+                r#"{"bulkhead": {"concurrency": 0}}"#,
+                "bulkhead.concurrency",
+            ),
+            (r#"{"retry": {"attempts": 0}}"#, "retry.attempts"),
+            (r#"{"retry": {"backoff": "3s"}}"#, "retry.backoff"),
+            (r#"{"breaker": {"window": 0}}"#, "breaker.window"),
+            (r#"{"breaker": {"window": 70000}}"#, "breaker.window"),
+            (r#"{"breaker": {"window": 19}}"#, "breaker.minimum_calls"),
+            (
+                r#"{"breaker": {"minimum_calls": 0}}"#,
+                "breaker.minimum_calls",
+            ),
+            (
+                r#"{"breaker": {"failure_percent": 101}}"#,
+                "breaker.failure_percent",
+            ),
+            (
+                r#"{"breaker": {"slow_percent": 0}}"#,
+                "breaker.slow_percent",
+            ),
+            (r#"{"breaker": {"slow_after": "0s"}}"#, "breaker.slow_after"),
+            (r#"{"breaker": {"open_for": "0s"}}"#, "breaker.open_for"),
+            (
+                r#"{"breaker": {"half_open_calls": 0}}"#,
+                "breaker.half_open_calls",
+            ),
+        ] {
+            let policy: Policy = serde_json::from_str(json).expect("a policy");
+            let said = policy.validate("shop.door").expect_err(json);
+            assert!(
+                said.starts_with(&format!("shop.door.{name} must ")),
+                "{said}"
+            );
         }
     }
 }

@@ -43,14 +43,14 @@ impl Default for SqliteOptions {
 impl SqliteOptions {
     /// What is wrong with them, by the name of the setting.
     pub fn validate(&self) -> Result<(), String> {
-        for (name, value) in [
-            ("write_queue", self.write_queue),
-            ("group_limit", self.group_limit),
-            ("readers", self.readers),
-            ("read_queue", self.read_queue),
+        for (name, value, most) in [
+            ("write_queue", self.write_queue, 1_000_000),
+            ("group_limit", self.group_limit, 100_000),
+            ("readers", self.readers, 256),
+            ("read_queue", self.read_queue, 1_000_000),
         ] {
-            if value == 0 {
-                return Err(format!("database.sqlite.{name} must be 1 or more"));
+            if !(1..=most).contains(&value) {
+                return Err(format!("database.sqlite.{name} must be 1 to {most}"));
             }
         }
         Ok(())

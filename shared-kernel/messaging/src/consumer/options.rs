@@ -43,13 +43,18 @@ impl Default for ConsumerOptions {
 impl ConsumerOptions {
     /// What is wrong with them, by the name of the setting.
     pub fn validate(&self) -> Result<(), String> {
-        if self.concurrency == 0 || self.attempts == 0 {
-            return Err(
-                "bus.consumer.concurrency and bus.consumer.attempts must be 1 or more".to_owned(),
-            );
+        if !(1..=10_000).contains(&self.concurrency) {
+            return Err("bus.consumer.concurrency must be 1 to 10000".to_owned());
         }
-        if self.backoff.is_zero() || self.backoff_limit < self.backoff {
-            return Err("bus.consumer.backoff must be longer than 0ms, and bus.consumer.backoff_limit no shorter than it".to_owned());
+        if self.attempts == 0 {
+            return Err("bus.consumer.attempts must be 1 or more".to_owned());
+        }
+        if self.backoff.is_zero() {
+            return Err("bus.consumer.backoff must be longer than 0ms".to_owned());
+        }
+        if self.backoff_limit < self.backoff {
+            let rule = "must not be shorter than bus.consumer.backoff";
+            return Err(format!("bus.consumer.backoff_limit {rule}"));
         }
         if self.inbox_retention < Duration::from_hours(24) {
             return Err("bus.consumer.inbox_retention must be 24h or longer: what is forgotten could be handled again".to_owned());

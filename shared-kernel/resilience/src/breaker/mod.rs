@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::window::{Sample, Tally, Window};
 use crate::BreakerPolicy;
+use crate::policy::LONGEST_WINDOW;
 
 /// Where a breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +72,6 @@ enum State {
     HalfOpen { in_flight: usize, tally: Tally },
     ForcedOpen,
 }
-
-/// The longest window: a ring of two bytes for each call is made at the start.
-const LONGEST_WINDOW: usize = 1 << 16;
 
 impl CircuitBreaker {
     /// Closed, with nothing to judge by. Sizes are at least one; the window is

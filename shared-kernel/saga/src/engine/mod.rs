@@ -61,16 +61,20 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
-    /// What is wrong with them, by the name of the setting.
-    pub fn validate(&self) -> Result<(), String> {
-        for (name, fits) in [
-            ("concurrency", self.concurrency > 0),
-            ("lease", !self.lease.is_zero()),
-            ("poll", !self.poll.is_zero()),
-            ("compensation_attempts", self.compensation_attempts > 0),
+    /// What is wrong with them; `at` is where the settings have them.
+    pub fn validate(&self, at: &str) -> Result<(), String> {
+        for (name, fits, allowed) in [
+            ("concurrency", self.concurrency > 0, "1 or more"),
+            ("lease", !self.lease.is_zero(), "longer than 0ms"),
+            ("poll", !self.poll.is_zero(), "longer than 0ms"),
+            (
+                "compensation_attempts",
+                self.compensation_attempts > 0,
+                "1 or more",
+            ),
         ] {
             if !fits {
-                return Err(format!("saga.{name} must be more than nothing"));
+                return Err(format!("{at}.{name} must be {allowed}"));
             }
         }
         Ok(())
