@@ -357,6 +357,60 @@ async fn a_full_file_fails_the_units_that_do_not_fit_and_no_other() {
     assert_eq!(bench.names().await.len(), 20);
 }
 
+/// Neither does it do half of its work outside of any transaction.
+#[tokio::test]
+async fn a_unit_that_overlooks_that_there_is_no_room_is_told_so() {
+    let bench = Bench::with(SqliteOptions {
+        max_pages: 24,
+        ..SqliteOptions::default()
+    })
+    .await;
+    let unit: Unit<(), No> = bench
+        .store
+        .write(async move |tx| {
+            for part in 0..2000 {
+                drop(insert(tx, &format!("{part:04}")).await);
+            }
+            Ok(())
+        })
+        .await;
+    assert_eq!(told(&unit), "full");
+    assert_eq!(bench.names().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_ran_twice_for_its_neighbours_sake_took_effect_once() {
+    let bench = Bench::new().await;
+    let told = Arc::new(AtomicU32::new(0));
+    for _ in 0..2 {
+        let ends = gathered(&bench, || {
+            let units = (0..10).map(|n| {
+                let (store, told) = (bench.store.clone(), told.clone());
+                tokio::task::spawn(async move {
+                    let unit: Unit<(), No> = store
+                        .write(async move |tx| {
+                            let told = told.clone();
+                            tx.after_commit(move || add(&told, 1));
+                            insert(tx, &uuid::Uuid::now_v7().to_string()).await?;
+                            if n == 5 {
+                                return Err(UnitError::Refused(No));
+                            }
+                            Ok(())
+                        })
+                        .await;
+                    self::told(&unit)
+                })
+            });
+            units.collect()
+        });
+        let ends = ends.await;
+        assert_eq!(ends.iter().filter(|end| **end == "kept").count(), 9);
+        assert_eq!(ends[5], "refused");
+    }
+    assert_eq!(told.load(Ordering::SeqCst), 18);
+    assert_eq!(bench.names().await.len(), 18);
+}
+
 #[tokio::test]
 async fn a_broken_unique_constraint_can_be_told() {
     let bench = Bench::new().await;

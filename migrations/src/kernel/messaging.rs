@@ -5,6 +5,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
+use super::rising;
+
 #[derive(DeriveIden)]
 enum Outbox {
     Table,
@@ -60,18 +62,6 @@ pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     inbox(manager).await?;
     dead_letters(manager).await?;
     parked_events(manager).await
-}
-
-/// A number that rises with each row. On SQLite the plain row id does that as
-/// long as the highest rows stay; its AUTOINCREMENT would cost a second table
-/// for each insert.
-fn rising(column: impl IntoIden, backend: DbBackend) -> ColumnDef {
-    let mut definition = ColumnDef::new(column);
-    definition.big_integer().not_null().primary_key();
-    if backend != DbBackend::Sqlite {
-        definition.auto_increment();
-    }
-    definition
 }
 
 async fn outbox(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

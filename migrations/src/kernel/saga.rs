@@ -6,11 +6,14 @@
 //! finished sagas cost them nothing.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 /// Makes them.
 pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_table(saga()).await?;
-    manager.create_table(log()).await?;
+    manager
+        .create_table(log(manager.get_database_backend()))
+        .await?;
     let subject = Index::create()
         .name("saga_subject")
         .table("saga")
@@ -70,16 +73,10 @@ fn saga() -> TableCreateStatement {
 
 /// Without a foreign key: a line is only ever written behind an update of its
 /// saga in the same commit, and the check would cost every line a look-up.
-fn log() -> TableCreateStatement {
+fn log(backend: DbBackend) -> TableCreateStatement {
     Table::create()
         .table("saga_log")
-        .col(
-            ColumnDef::new("seq")
-                .big_integer()
-                .not_null()
-                .auto_increment()
-                .primary_key(),
-        )
+        .col(super::rising("seq", backend))
         .col(ColumnDef::new("saga_id").uuid().not_null())
         .col(ColumnDef::new("at").big_integer().not_null())
         .col(ColumnDef::new("phase").string().not_null())

@@ -40,6 +40,9 @@ pub struct Tx {
     statements: Arc<AtomicU64>,
     /// The database said that there is no room, whatever the unit made of it.
     full: AtomicBool,
+    /// The database has thrown the transaction away: what would run now, would
+    /// run outside of any.
+    lost: AtomicBool,
 }
 
 impl fmt::Debug for Tx {
@@ -55,7 +58,15 @@ impl Tx {
             effects: Mutex::default(),
             statements,
             full: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
         }
+    }
+
+    /// Forgets the unit before.
+    pub(crate) fn begin(&self) {
+        drop(self.take_effects());
+        self.full.store(false, Ordering::Relaxed);
+        self.lost.store(false, Ordering::Relaxed);
     }
 
     /// Raises a signal once this unit has committed; lost with it if it does not.
@@ -96,20 +107,23 @@ impl Tx {
     }
 
     pub(crate) fn was_full(&self) -> bool {
-        self.full.swap(false, Ordering::Relaxed)
+        self.full.load(Ordering::Relaxed)
     }
 
-    fn counted<T>(
+    fn run<T>(
         &self,
-        result: Result<T, rusqlite::Error>,
-        of: fn(String) -> DbErr,
+        statement: impl FnOnce(&SharedConnection) -> rusqlite::Result<T>,
+        failed: fn(String) -> DbErr,
     ) -> Result<T, DbErr> {
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(failed("the transaction is lost".to_owned()));
+        }
         self.statements.fetch_add(1, Ordering::Relaxed);
-        result.map_err(|error| {
-            if crate::sqlite::is_full(&error) {
-                self.full.store(true, Ordering::Relaxed);
-            }
-            of(error.to_string())
+        statement(&self.connection).map_err(|error| {
+            let full = crate::sqlite::is_full(&error);
+            self.full.fetch_or(full, Ordering::Relaxed);
+            self.lost.store(self.connection.lost(), Ordering::Relaxed);
+            failed(error.to_string())
         })
     }
 }
@@ -129,22 +143,25 @@ impl ConnectionTrait for Tx {
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
-        self.counted(self.connection.execute(&stmt), exec_error)
+        self.run(|connection| connection.execute(&stmt), exec_error)
             .map(Into::into)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.counted(self.connection.execute_batch(sql), exec_error)
+        self.run(|connection| connection.execute_batch(sql), exec_error)
             .map(Into::into)
     }
 
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let row = self.counted(self.connection.query(&stmt, 1), query_error)?;
+        let row = self.run(|connection| connection.query(&stmt, 1), query_error)?;
         Ok(row.into_iter().next().map(Into::into))
     }
 
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let rows = self.counted(self.connection.query(&stmt, usize::MAX), query_error)?;
+        let rows = self.run(
+            |connection| connection.query(&stmt, usize::MAX),
+            query_error,
+        )?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }

@@ -18,9 +18,10 @@ pub(crate) async fn observe(
 ) -> Result<(), DbErr> {
     const INSERT: &str = "INSERT INTO order_observed \
          (order_id, seq, event_id, event_type, caused_by, occurred_at, recorded_at, data) \
-         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7 \
-         FROM order_observed WHERE order_id = $8";
+         VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM order_observed WHERE order_id = $2), \
+         $3, $4, $5, $6, $7, $8)";
     let values: Vec<Value> = vec![
+        order.uuid().into(),
         order.uuid().into(),
         event.id.uuid().into(),
         event.kind.as_ref().into(),
@@ -28,7 +29,6 @@ pub(crate) async fn observe(
         event.time.as_micros().into(),
         now.as_micros().into(),
         event.data.get().into(),
-        order.uuid().into(),
     ];
     execute(tx, INSERT, values).await?;
     Ok(())

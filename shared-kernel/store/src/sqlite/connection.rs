@@ -46,8 +46,13 @@ impl SharedConnection {
     }
 
     /// Whether no transaction is open (any more).
-    pub(super) fn lost(&self) -> bool {
+    pub(crate) fn lost(&self) -> bool {
         self.0.lock().is_autocommit()
+    }
+
+    /// Rows inserted, changed and deleted since the connection was opened.
+    pub(super) fn written(&self) -> u64 {
+        self.0.lock().total_changes()
     }
 
     pub(crate) fn execute(&self, statement: &Statement) -> rusqlite::Result<ProxyExecResult> {

@@ -1,5 +1,11 @@
 //! Group commit: many units, one transaction, one wait for the disk, and to
 //! each its own outcome.
+//!
+//! Nearly every unit wants to be kept, so a group is first run as one, without
+//! a savepoint for each unit (SQLite copies each page that a savepoint is the
+//! first to touch). Where a unit that has written something wants to be undone,
+//! the whole transaction is, and the group is run again with a savepoint for
+//! each: units may run more than once, and nothing was committed or answered.
 
 use std::collections::VecDeque;
 
@@ -18,6 +24,27 @@ pub(super) struct Committed {
     pub(super) trouble: Option<String>,
 }
 
+/// Groups that are run with savepoints at once, after one that had to be run twice.
+const CAUTIOUS_GROUPS: u32 = 32;
+
+/// Whether units are run under savepoints: for a while after one had to be undone.
+#[derive(Default)]
+pub(crate) struct Caution(u32);
+
+impl Caution {
+    fn needed(&self) -> bool {
+        self.0 > 0
+    }
+
+    fn raise(&mut self) {
+        self.0 = CAUTIOUS_GROUPS;
+    }
+
+    fn lower(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+}
+
 /// Runs a group of units. Where the database throws the whole transaction away
 /// because of one of them (no room, for one), the others are run again without
 /// it; where the common commit fails, each is committed alone.
@@ -26,14 +53,23 @@ pub(super) fn run(
     tx: &Tx,
     store: &str,
     group: Vec<Box<dyn Job>>,
+    caution: &mut Caution,
 ) -> Committed {
     let mut done = Committed::default();
     let mut waiting = VecDeque::from(group);
     let mut limit = waiting.len();
+    caution.lower();
     while !waiting.is_empty() {
         let mut part: VecDeque<_> = waiting.drain(..limit.min(waiting.len())).collect();
-        match transaction(connection, tx, store, &mut part, &mut done) {
+        let savepoints = caution.needed();
+        match transaction(connection, tx, store, &mut part, &mut done, savepoints) {
             Outcome::Committed => {}
+            Outcome::Undo => {
+                caution.raise();
+                part.into_iter()
+                    .rev()
+                    .for_each(|job| waiting.push_front(job));
+            }
             Outcome::Lost => part
                 .into_iter()
                 .rev()
@@ -62,6 +98,8 @@ pub(super) fn run(
 enum Outcome {
     /// What wanted to be committed is.
     Committed,
+    /// A unit that has written wants to be undone, and had no savepoint; nothing was kept.
+    Undo,
     /// The transaction was lost with one unit, which has its answer; the others are as before.
     Lost,
     /// Beginning or committing failed; nothing was kept.
@@ -74,6 +112,7 @@ fn transaction(
     store: &str,
     part: &mut VecDeque<Box<dyn Job>>,
     done: &mut Committed,
+    savepoints: bool,
 ) -> Outcome {
     if let Err(error) = connection.run("BEGIN IMMEDIATE") {
         return Outcome::Failed(error);
@@ -81,8 +120,13 @@ fn transaction(
     let mut effects = Vec::with_capacity(part.len());
     let mut kept = Vec::with_capacity(part.len());
     for place in 0..part.len() {
-        let keep = match unit(connection, tx, store, &mut part[place]) {
-            Ok(keep) => keep && !connection.lost(),
+        let keep = match unit(connection, tx, store, &mut part[place], savepoints) {
+            Ok(Ran::Keep) => true,
+            Ok(Ran::Nothing) => false,
+            Ok(Ran::Undo) => {
+                abandon(connection);
+                return Outcome::Undo;
+            }
             Err(error) => {
                 abandon(connection);
                 return Outcome::Failed(error);
@@ -120,18 +164,39 @@ fn lost_answer(believed_kept: bool, store: &str) -> Option<StoreError> {
     })
 }
 
-/// Runs one unit under its savepoint.
+/// What a unit leaves in the transaction.
+enum Ran {
+    /// What is to be committed.
+    Keep,
+    /// Nothing.
+    Nothing,
+    /// What is to be undone, together with everything before it.
+    Undo,
+}
+
+/// Runs one unit, under its savepoint where it has one.
 fn unit(
     connection: &SharedConnection,
     tx: &Tx,
     store: &str,
     job: &mut Box<dyn Job>,
-) -> rusqlite::Result<bool> {
-    drop(tx.take_effects());
-    connection.savepoint()?;
-    let keep = job.run(tx, store);
-    connection.end_savepoint(keep)?;
-    Ok(keep)
+    savepoint: bool,
+) -> rusqlite::Result<Ran> {
+    tx.begin();
+    if savepoint {
+        connection.savepoint()?;
+        let keep = job.run(tx, store);
+        connection.end_savepoint(keep)?;
+        return Ok(if keep { Ran::Keep } else { Ran::Nothing });
+    }
+    let before = connection.written();
+    Ok(if job.run(tx, store) {
+        Ran::Keep
+    } else if connection.written() == before || connection.lost() {
+        Ran::Nothing
+    } else {
+        Ran::Undo
+    })
 }
 
 /// Leaves no transaction open; there may be none.

@@ -41,8 +41,8 @@ impl Readers {
         if let Err(error) = connection.run("BEGIN") {
             return Some(error.into());
         }
+        tx.begin();
         job.run(tx, name);
-        drop(tx.take_effects());
         match connection.run("COMMIT") {
             Err(error) if !connection.lost() => {
                 drop(connection.run("ROLLBACK"));

@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Job, SharedConnection, group};
+use super::{Caution, Job, SharedConnection, group};
 use crate::tx::Effects;
 use crate::{Signal, Tx};
 
@@ -45,13 +45,15 @@ pub(crate) struct Writer {
     pub(crate) commands: Receiver<Command>,
     pub(crate) group_limit: usize,
     pub(crate) shared: Arc<Shared>,
+    /// Whether units are run under savepoints.
+    pub(crate) caution: Caution,
     /// Keeps other processes away from the file until the thread ends.
     pub(crate) _lock: File,
 }
 
 impl Writer {
     /// Runs until it is told to close, or nobody holds the store any more.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(mut self) {
         let tx = Tx::new(self.connection.clone(), self.shared.statements.clone());
         let mut next = None;
         while let Some(command) = next.take().or_else(|| self.commands.recv().ok()) {
@@ -81,8 +83,8 @@ impl Writer {
         (group, None)
     }
 
-    fn commit(&self, tx: &Tx, group: Vec<Box<dyn Job>>) {
-        let done = group::run(&self.connection, tx, &self.name, group);
+    fn commit(&mut self, tx: &Tx, group: Vec<Box<dyn Job>>) {
+        let done = group::run(&self.connection, tx, &self.name, group, &mut self.caution);
         self.shared.units.fetch_add(done.units, Ordering::Relaxed);
         self.shared
             .commits
@@ -132,7 +134,7 @@ impl Writer {
         }
     }
 
-    fn close(self, tx: Tx, closed: oneshot::Sender<()>) {
+    fn close(mut self, tx: Tx, closed: oneshot::Sender<()>) {
         self.shared.closed.store(true, Ordering::Relaxed);
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Unit(job) = command {
