@@ -6,9 +6,9 @@
 //! database carries it.
 //!
 //! On SQLite one thread owns the writing connection. It takes what is queued,
-//! opens one transaction, runs each unit under a savepoint of its own, commits
-//! once, and tells each caller its own outcome: many units share one wait for
-//! the disk, and one that fails takes no other with it.
+//! runs it in one transaction, commits once, and tells each caller its own
+//! outcome: many units share one wait for the disk, and one that fails takes no
+//! other with it, because the others are then run again, each under a savepoint.
 
 mod error;
 mod options;

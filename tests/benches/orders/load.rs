@@ -18,9 +18,9 @@ pub(crate) enum Pass {
 
 /// What it takes to place orders.
 pub(crate) struct Load {
+    sessions: String,
     orders: String,
     metrics: String,
-    token: String,
     products: Arc<Vec<String>>,
     run: std::sync::atomic::AtomicU64,
 }
@@ -54,15 +54,6 @@ impl Run {
 impl Load {
     pub(crate) async fn new(server: &Server) -> Self {
         let http = reqwest::Client::new();
-        let credentials =
-            json!({ "email": "customer@demo.example", "password": "demo-customer-password" });
-        let session = http
-            .post(server.url("/api/v1/users/sessions"))
-            .json(&credentials)
-            .send()
-            .await
-            .expect("answers");
-        let session: Value = session.json().await.expect("json");
         let mut products = Vec::new();
         let mut cursor = String::new();
         loop {
@@ -88,12 +79,9 @@ impl Load {
             }
         }
         let load = Self {
+            sessions: server.url("/api/v1/users/sessions"),
             orders: server.url("/api/v1/orders"),
             metrics: server.url("/metrics"),
-            token: session["access_token"]
-                .as_str()
-                .expect("signed in")
-                .to_owned(),
             products: Arc::new(products),
             run: 0.into(),
         };
@@ -101,25 +89,33 @@ impl Load {
         load
     }
 
-    /// A million more of each product.
-    async fn fill_shelves(&self, server: &Server) {
-        let http = reqwest::Client::new();
-        let credentials =
-            json!({ "email": "admin@demo.example", "password": "demo-admin-password" });
-        let session = http
-            .post(server.url("/api/v1/users/sessions"))
-            .json(&credentials)
+    /// An access token; it lives for minutes, so each run takes its own.
+    async fn sign_in(&self, email: &str, password: &str) -> String {
+        let answer = reqwest::Client::new()
+            .post(&self.sessions)
+            .json(&json!({ "email": email, "password": password }))
             .send()
             .await
             .expect("answers");
-        let session: Value = session.json().await.expect("json");
-        let token = session["access_token"].as_str().expect("signed in");
+        let session: Value = answer.json().await.expect("json");
+        session["access_token"]
+            .as_str()
+            .expect("signed in")
+            .to_owned()
+    }
+
+    /// A million more of each product.
+    async fn fill_shelves(&self, server: &Server) {
+        let http = reqwest::Client::new();
+        let token = self
+            .sign_in("admin@demo.example", "demo-admin-password")
+            .await;
         for product in self.products.iter() {
             let url = server.url(&format!("/api/v1/inventory/products/{product}/adjustments"));
             let more = json!({ "delta": 1_000_000, "reason": "benchmark" });
             let answer = http
                 .post(url)
-                .bearer_auth(token)
+                .bearer_auth(&token)
                 .json(&more)
                 .send()
                 .await
@@ -135,10 +131,13 @@ impl Load {
     /// Places orders for `span` over so many connections; the time until the last is fulfilled counts.
     pub(crate) async fn run(&self, connections: u64, span: Duration, pass: Pass) -> Run {
         let run = self.run.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let token = self
+            .sign_in("customer@demo.example", "demo-customer-password")
+            .await;
         let fulfilled = self.fulfilled().await;
         let begun = Instant::now();
-        let clients =
-            (0..connections).map(|client| self.client(run * 1000 + client, begun + span, pass));
+        let clients = (0..connections)
+            .map(|client| self.client(run * 1000 + client, begun + span, pass, &token));
         let mut latencies: Vec<Duration> = futures::future::join_all(clients)
             .await
             .into_iter()
@@ -168,7 +167,7 @@ impl Load {
             .sum()
     }
 
-    async fn client(&self, client: u64, until: Instant, pass: Pass) -> Vec<Duration> {
+    async fn client(&self, client: u64, until: Instant, pass: Pass, token: &str) -> Vec<Duration> {
         let http = reqwest::Client::builder()
             .tcp_nodelay(true)
             .pool_max_idle_per_host(1)
@@ -194,7 +193,7 @@ impl Load {
             let begun = Instant::now();
             let mut request = http
                 .post(&self.orders)
-                .header("authorization", format!("Bearer {}", self.token))
+                .header("authorization", format!("Bearer {token}"))
                 .header("content-type", "application/json")
                 .header("idempotency-key", format!("bench-{client}-{}", took.len()))
                 .body(body);

@@ -14,11 +14,13 @@
 )]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
+mod allocations;
 mod byhand;
 mod disk;
 mod load;
 mod server;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use load::{Load, Pass};
@@ -44,8 +46,18 @@ fn options() -> Options {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() -> ExitCode {
+    if std::env::var_os(allocations::AS_PROGRAM).is_some() {
+        return allocations::serve();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(measure());
+    ExitCode::SUCCESS
+}
+
+async fn measure() {
     let options = options();
     println!("{}", machine());
     println!(
@@ -122,6 +134,25 @@ async fn cost(server: &Server, load: &Load, pass: Duration) {
     println!(
         "an order costs, from its request to its delivery:\n{}",
         after.since(&before, run.orders())
+    );
+    allocated(pass / 2).await;
+}
+
+/// What an order allocates, in a program that counts it.
+async fn allocated(pass: Duration) {
+    let server = Server::start_counting();
+    let load = Load::new(&server).await;
+    load.run(64, pass, Pass::Plain).await;
+    server.quiet().await;
+    let before = server.allocated();
+    let run = load.run(64, pass, Pass::Plain).await;
+    server.quiet().await;
+    let after = server.allocated();
+    let each = |after: f64, before: f64| (after - before) / run.orders() as f64;
+    println!(
+        "  allocations {:>8.0}, {:.0} KiB (without SQLite's own)",
+        each(after.0, before.0),
+        each(after.1, before.1) / 1024.0
     );
 }
 

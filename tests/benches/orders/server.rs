@@ -2,29 +2,71 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::allocations::AS_PROGRAM;
 
 /// A running server over a folder of its own; ended with the value.
 pub(crate) struct Server {
     process: parking_lot::Mutex<Child>,
     pub(crate) address: parking_lot::Mutex<String>,
     folder: TempDir,
+    program: PathBuf,
 }
 
 impl Server {
     /// Builds nothing: `cargo bench` has built the program already.
     pub(crate) fn start() -> Self {
+        let built = std::env::var_os("CLEAVE_BIN").map_or_else(
+            || {
+                let mut path = std::env::current_exe().expect("this program has a path");
+                path.pop();
+                path.pop();
+                path.push("cleave");
+                path
+            },
+            PathBuf::from,
+        );
+        Self::of(built)
+    }
+
+    /// The same program inside this one, which counts what it allocates.
+    pub(crate) fn start_counting() -> Self {
+        Self::of(std::env::current_exe().expect("this program has a path"))
+    }
+
+    fn of(program: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (process, address, _) = launch(&folder);
+        let (process, address, _) = launch(&program, &folder);
         Self {
             process: process.into(),
             address: address.into(),
             folder,
+            program,
         }
+    }
+
+    /// What it has allocated so far: how often, and how many bytes. Only of a counting one.
+    pub(crate) fn allocated(&self) -> (f64, f64) {
+        let mut process = self.process.lock();
+        let ask = process.stdin.as_mut().expect("piped");
+        writeln!(ask).expect("it listens");
+        let answers = process.stdout.as_mut().expect("piped");
+        let mut answer = String::new();
+        // One line is asked for at a time, so nothing is lost with the buffer.
+        BufReader::new(answers)
+            .read_line(&mut answer)
+            .expect("it answers");
+        let mut numbers = answer
+            .split_whitespace()
+            .map(|number| number.parse().expect("a number"));
+        let mut next = || numbers.next().expect("two numbers");
+        (next(), next())
     }
 
     /// Stops it in good order, starts it again, and says how long it took to be ready.
@@ -36,7 +78,7 @@ impl Server {
             "it can be told to stop"
         );
         process.wait().expect("it stops");
-        let (next, address, took) = launch(&self.folder);
+        let (next, address, took) = launch(&self.program, &self.folder);
         *process = next;
         *self.address.lock() = address;
         took
@@ -98,14 +140,7 @@ impl Drop for Server {
     }
 }
 
-fn launch(folder: &TempDir) -> (Child, String, Duration) {
-    let program = std::env::var_os("CLEAVE_BIN").unwrap_or_else(|| {
-        let mut path = std::env::current_exe().expect("this program has a path");
-        path.pop();
-        path.pop();
-        path.push("cleave");
-        path.into()
-    });
+fn launch(program: &Path, folder: &TempDir) -> (Child, String, Duration) {
     let begun = Instant::now();
     let mut process = Command::new(program)
         .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -117,6 +152,9 @@ fn launch(folder: &TempDir) -> (Child, String, Duration) {
             "1000000",
         )
         .env("CLEAVE__GATEWAY__RATE_LIMIT__BURST", "1000000")
+        .env(AS_PROGRAM, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts: run `cargo build --release` first, or set CLEAVE_BIN");
