@@ -22,12 +22,27 @@ pub fn masked_together<const N: usize>(documents: [&Value; N]) -> [Value; N] {
     documents.map(|document| mask.value("", document))
 }
 
+/// Masks the texts of one story; an id keeps its number from one to the next.
 #[derive(Default)]
-struct Mask {
+pub struct Mask {
     numbers: HashMap<String, usize>,
 }
 
 impl Mask {
+    /// A document, masked.
+    ///
+    /// # Panics
+    ///
+    /// Where a member's value is not of the shape that its name promises.
+    pub fn document(&mut self, document: &Value) -> Value {
+        self.value("", document)
+    }
+
+    /// A text that is no member of a document: what is an id in it is masked.
+    pub fn words(&mut self, text: &str) -> String {
+        self.ids_within(text)
+    }
+
     fn value(&mut self, name: &str, value: &Value) -> Value {
         match value {
             Value::Object(members) => Value::Object(self.members(members)),
@@ -57,6 +72,9 @@ impl Mask {
             "correlation_id" | "next_cursor" | "refresh_token" | "access_token" | "traceparent" => {
                 format!("‹{name}›")
             }
+            "gateway_reference" if is_reference(text) => {
+                format!("{}_‹gateway_reference›", &text[..2])
+            }
             _ if is_time(text) => "‹time›".to_owned(),
             _ => self.ids_within(text),
         }
@@ -81,8 +99,24 @@ impl Mask {
             }
             rest = after;
         }
-        masked + rest
+        without_tracking_numbers(masked + rest)
     }
+}
+
+/// The simulated carrier makes its numbers of the shipment's id.
+fn without_tracking_numbers(mut text: String) -> String {
+    const LENGTH: usize = 19;
+    let is_number = |text: &str| {
+        let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        text.len() >= LENGTH && text.bytes().take(LENGTH).all(fits)
+    };
+    while let Some(at) = (0..text.len())
+        .filter(|at| text.is_char_boundary(*at) && text[*at..].starts_with("SIM"))
+        .find(|at| is_number(&text[*at..]))
+    {
+        text.replace_range(at..at + LENGTH, "‹tracking_number›");
+    }
+    text
 }
 
 type Check = fn(&str) -> bool;
@@ -108,6 +142,13 @@ fn promise(name: &str) -> Option<Check> {
 fn is_base64url(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !text.is_empty() && text.bytes().all(fits)
+}
+
+/// As the simulated gateway names what it has done.
+fn is_reference(text: &str) -> bool {
+    let hex = |digits: &str| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    text.split_once('_')
+        .is_some_and(|(kind, digits)| kind.len() == 2 && hex(digits))
 }
 
 /// A prefix of three letters and 26 characters of base32.

@@ -2,11 +2,12 @@
 //! holds for all of them (how to authenticate, how errors look), said once.
 
 use cleave_web::{FieldError, Problem};
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, ResponseBuilder, Tag,
+    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+    Tag,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -46,7 +47,7 @@ pub fn document(operations: OpenApi) -> OpenApi {
     document.tags = Some(TAGS.into_iter().map(tag).collect());
     add_common(document.components.get_or_insert_default());
     for item in document.paths.paths.values_mut() {
-        operations_of(item).for_each(add_problem);
+        operations_of(item).for_each(add_problems);
     }
     document
 }
@@ -92,12 +93,35 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .filter_map(Option::as_mut)
 }
 
-/// What an operation does not name itself is a problem all the same.
-fn add_problem(operation: &mut Operation) {
-    let problem = Ref::from_response_name(PROBLEM);
-    operation
-        .responses
-        .responses
-        .entry("default".to_owned())
-        .or_insert_with(|| problem.into());
+/// The refusals that the conventions bring with them, where an operation does
+/// not name them itself; and what nobody names is a problem all the same.
+fn add_problems(operation: &mut Operation) {
+    let mut statuses = vec!["429", "503", "default"];
+    if operation.security.is_some() {
+        statuses.push("401");
+    }
+    if operation.request_body.is_some() {
+        statuses.extend(["400", "413", "415", "422"]);
+    }
+    if takes(operation, &ParameterIn::Header, "Idempotency-Key") {
+        statuses.extend(["409", "413", "422"]);
+    }
+    if takes(operation, &ParameterIn::Query, "limit") {
+        statuses.push("422");
+    }
+    for status in statuses {
+        let problem = Ref::from_response_name(PROBLEM);
+        let responses = &mut operation.responses.responses;
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| problem.into());
+    }
+}
+
+fn takes(operation: &Operation, place: &ParameterIn, name: &str) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in == *place && parameter.name == name,
+        RefOr::Ref(_) => false,
+    })
 }

@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use cleave_hosting::Seen;
-use cleave_web::Problem;
+use cleave_web::{Admin, Problem};
 
-use super::{Admin, Ops};
+use super::Ops;
 use crate::audit::{AuditReport, audit};
 
 /// Where the audit is asked for. It takes longer the more there is to look at,

@@ -2,15 +2,15 @@
 //! own: a replica has breakers of its own.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use cleave_resilience::{BreakerControl, BreakerState, GuardReport};
-use cleave_web::{Answer, Body, Once, Page, Problem, Scope};
+use cleave_web::{Admin, Answer, Body, Once, Page, PathName, Problem, Scope};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+use super::Ops;
 use super::keyed::keyed;
-use super::{Admin, Ops};
 
 /// Where a breaker stands.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -122,7 +122,7 @@ pub(super) async fn list_breakers(State(ops): State<Ops>, _: Admin) -> Json<Page
 pub(super) async fn set_breaker(
     State(ops): State<Ops>,
     _: Admin,
-    Path(name): Path<String>,
+    PathName(name): PathName,
     scope: Scope,
     body: Body<SetBreaker>,
 ) -> Result<Once, Problem> {

@@ -1,16 +1,16 @@
 //! Dead letters, as operators see them, have them handled again, or give them up.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use cleave_messaging::{DeadLetter, HandlerGone};
 use cleave_store::UnitError;
 use cleave_vocabulary::Timestamp;
-use cleave_web::{Answer, Cursor, Once, Page, Paging, Problem, Scope, empty_digest};
+use cleave_web::{Admin, Answer, Cursor, NoBody, Once, Page, Paging, PathName, Problem, Scope};
 use http::StatusCode;
 use serde::Serialize;
 
+use super::Ops;
 use super::keyed::keyed;
-use super::{Admin, Ops};
 
 /// An event that a handler gave up on.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -102,8 +102,9 @@ pub(super) async fn list_dead_letters(
 pub(super) async fn redrive_dead_letter(
     State(ops): State<Ops>,
     _: Admin,
-    Path(id): Path<String>,
+    PathName(id): PathName,
     scope: Scope,
+    NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
     let act = async {
         for letters in &ops.dead_letters {
@@ -113,7 +114,7 @@ pub(super) async fn redrive_dead_letter(
         }
         Err(Problem::not_found())
     };
-    keyed(&ops.idempotency, &scope, empty_digest(), act).await
+    keyed(&ops.idempotency, &scope, digest, act).await
 }
 
 fn refused(error: UnitError<HandlerGone>) -> Problem {
@@ -139,7 +140,7 @@ fn refused(error: UnitError<HandlerGone>) -> Problem {
 pub(super) async fn discard_dead_letter(
     State(ops): State<Ops>,
     _: Admin,
-    Path(id): Path<String>,
+    PathName(id): PathName,
 ) -> Result<StatusCode, Problem> {
     for letters in &ops.dead_letters {
         if letters.discard(&id).await.map_err(Problem::from)? {

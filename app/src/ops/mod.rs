@@ -11,12 +11,10 @@ mod topology;
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use cleave_hosting::{Auditor, SagaAdmin};
 use cleave_messaging::DeadLetters;
 use cleave_resilience::Guard;
-use cleave_web::{Caller, Idempotency, Problem};
-use http::request::Parts;
+use cleave_web::Idempotency;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -86,16 +84,4 @@ pub fn api(operations: Operations) -> OpenApiRouter {
         .routes(routes!(topology::get_topology))
         .routes(routes!(audit::run_audit))
         .with_state(Arc::new(operations))
-}
-
-/// An operator: 401 without a token, 403 without the role.
-struct Admin;
-
-impl<S: Send + Sync> FromRequestParts<S> for Admin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        caller.require_admin().map(|()| Self)
-    }
 }

@@ -8,14 +8,16 @@ use cleave_hosting::{SagaAdmin, SagaAdminError};
 use cleave_saga::{PhaseView, SagaFilter, SagaStatus, SagaView, StepView, Takeup};
 use cleave_vocabulary::id::kind;
 use cleave_vocabulary::{OrderId, SagaId, Timestamp};
+use cleave_web::schema::one_of;
 use cleave_web::{
-    Answer, Cursor, Once, Page, Paging, Params, PathId, Problem, Scope, empty_digest,
+    Admin, Answer, Cursor, NoBody, Once, Page, Paging, Params, PathId, Problem, Scope, Weighed,
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Schema;
 
+use super::Ops;
 use super::keyed::keyed;
-use super::{Admin, Ops};
 
 /// How orders are fulfilled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -116,7 +118,7 @@ pub(super) struct StepBody {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = SagaPhase)]
 pub(super) struct PhaseBody {
-    /// `not_started`, `started`, `done`, `refused`, `failed`, `unknown`.
+    #[schema(schema_with = phases)]
     status: &'static str,
     attempts: u32,
     #[schema(required)]
@@ -126,6 +128,18 @@ pub(super) struct PhaseBody {
     /// The last error.
     #[schema(required)]
     error: Option<String>,
+}
+
+/// The names that the engine gives to how far an action has come.
+fn phases() -> Schema {
+    one_of([
+        "not_started",
+        "started",
+        "done",
+        "refused",
+        "failed",
+        "unknown",
+    ])
 }
 
 impl SagaSource {
@@ -218,7 +232,7 @@ pub(super) async fn list_sagas(
     operation_id = "get_saga",
     params(("id" = SagaId, Path)),
     responses(
-        (status = 200, body = SagaBody),
+        (status = 200, body = SagaBody, headers(("ETag" = String))),
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -227,10 +241,10 @@ pub(super) async fn get_saga(
     State(ops): State<Ops>,
     _: Admin,
     PathId(id): PathId<kind::Saga>,
-) -> Result<Json<SagaBody>, Problem> {
+) -> Result<Weighed<SagaBody>, Problem> {
     for source in &ops.sagas {
         if let Some(view) = source.admin.find(id).await.map_err(problem)? {
-            return Ok(Json(source.body(view)));
+            return Ok(Weighed(source.body(view)));
         }
     }
     Err(Problem::not_found())
@@ -255,9 +269,10 @@ pub(super) async fn retry_saga(
     _: Admin,
     PathId(id): PathId<kind::Saga>,
     scope: Scope,
+    NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
     let act = take_up(&ops, id, Takeup::Retry);
-    keyed(&ops.idempotency, &scope, empty_digest(), act).await
+    keyed(&ops.idempotency, &scope, digest, act).await
 }
 
 /// Undoes what a stuck or waiting saga has done.
@@ -279,9 +294,10 @@ pub(super) async fn compensate_saga(
     _: Admin,
     PathId(id): PathId<kind::Saga>,
     scope: Scope,
+    NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
     let act = take_up(&ops, id, Takeup::Compensate);
-    keyed(&ops.idempotency, &scope, empty_digest(), act).await
+    keyed(&ops.idempotency, &scope, digest, act).await
 }
 
 async fn take_up(ops: &Ops, id: SagaId, how: Takeup) -> Result<Answer, Problem> {

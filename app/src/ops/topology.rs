@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use cleave_store::StoreHealth;
+use cleave_web::Admin;
 use serde::Serialize;
 
-use super::{Admin, Ops};
+use super::Ops;
 use crate::host::Health;
 
 /// How a context is reached from here.
@@ -40,10 +41,19 @@ pub(super) struct PlacementBody {
     context: &'static str,
     process: String,
     transport: Transport,
-    /// `ready` or `failing`.
-    health: &'static str,
+    health: PlacementHealth,
     #[schema(required)]
     version: Option<String>,
+}
+
+/// How a context is.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PlacementHealth {
+    /// It takes work.
+    Ready,
+    /// It can't keep anything.
+    Failing,
 }
 
 /// Every context.
@@ -59,8 +69,8 @@ impl From<&Placement> for PlacementBody {
             process: placement.process.clone(),
             transport: placement.transport,
             health: match (placement.health)() {
-                StoreHealth::Ready => "ready",
-                StoreHealth::Failing(_) => "failing",
+                StoreHealth::Ready => PlacementHealth::Ready,
+                StoreHealth::Failing(_) => PlacementHealth::Failing,
             },
             version: placement.version.clone(),
         }

@@ -6,10 +6,13 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::Problem;
 
@@ -41,11 +44,7 @@ impl IfMatch {
         if self.versions.as_ref().is_none_or(fits) {
             return Ok(());
         }
-        Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "version_conflict",
-            "The resource has changed since. Read it again, and send the `ETag` that you then get.",
-        ))
+        Err(Problem::version_conflict())
     }
 }
 
@@ -95,6 +94,19 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
         let mut response = axum::Json(self.1).into_response();
         response.headers_mut().insert(ETAG, self.0.tag());
         response
+    }
+}
+
+/// A resource that counts no versions, as JSON with a tag made of what it shows.
+pub struct Weighed<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Weighed<T> {
+    fn into_response(self) -> Response {
+        // Views are plain data: what can't be JSON is a defect, and shows as no body.
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let digest = &Sha256::digest(&body)[..12];
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
+        ([(CONTENT_TYPE, "application/json"), (ETAG, &tag)], body).into_response()
     }
 }
 

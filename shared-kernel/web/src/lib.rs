@@ -11,18 +11,20 @@ mod page;
 mod params;
 mod prefer;
 mod problem;
+pub mod rules;
+pub mod schema;
 #[cfg(test)]
 mod testing;
 
 pub use auth::{
-    AUDIENCE, Authenticate, Authenticated, Caller, Claims, ISSUER, Identity, MaybeCaller, Role,
-    TokenVerifier,
+    AUDIENCE, Admin, Authenticate, Authenticated, Caller, Claims, ISSUER, Identity, MaybeCaller,
+    Role, TokenVerifier,
 };
-pub use body::{Body, empty_digest};
+pub use body::{Body, NoBody, empty_digest};
 pub use correlation::{Call, correlate};
-pub use etag::{IfMatch, Tagged, Version, conditional};
+pub use etag::{IfMatch, Tagged, Version, Weighed, conditional};
 pub use idempotency::{Answer, Idempotency, IdempotencyOptions, Once, Scope};
 pub use page::{Cursor, Page, Paging};
-pub use params::{Params, PathId};
+pub use params::{Params, PathId, PathName};
 pub use prefer::prefer_wait;
 pub use problem::{Details, FieldError, Problem, method_not_allowed, not_found};

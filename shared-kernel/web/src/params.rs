@@ -25,6 +25,22 @@ impl<K: Kind, S: Send + Sync> FromRequestParts<S> for PathId<K> {
     }
 }
 
+/// The name in the path, for what is not called by an id; what is no text is
+/// 404, as what does not exist.
+pub struct PathName(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Problem::not_found())?;
+        let name = params.iter().last();
+        name.map(|(_, text)| Self(text.to_owned()))
+            .ok_or_else(Problem::not_found)
+    }
+}
+
 /// The query string as `T` (with `deny_unknown_fields` off: paging has its own
 /// extractor over the same string); 422 naming the parameter.
 pub struct Params<T>(pub T);

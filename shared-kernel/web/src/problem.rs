@@ -198,6 +198,15 @@ impl Problem {
         )
     }
 
+    /// 412 `version_conflict`.
+    pub fn version_conflict() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "version_conflict",
+            "The resource has changed since. Read it again, and send the `ETag` that you then get.",
+        )
+    }
+
     /// 409 with a code of its own.
     pub fn conflict(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)

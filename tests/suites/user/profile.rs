@@ -64,7 +64,7 @@ async fn null_takes_away_what_one_can_be_without() {
     assert_eq!(told.json["phone"], Value::Null);
     assert_eq!(told.json["default_address"], Value::Null);
     let told = patch(&world, &session, "\"3\"", json!({"name": null})).await;
-    assert_eq!(faults(&told.expect(422)), ["name: required"]);
+    assert_eq!(faults(&told.expect(422)), ["name: invalid_type"]);
 }
 
 #[tokio::test]

@@ -24,6 +24,12 @@ pub struct Rule {
     pub message: &'static str,
 }
 
+impl Rule {
+    pub(crate) const fn new(code: &'static str, message: &'static str) -> Self {
+        Self { code, message }
+    }
+}
+
 /// A stock-keeping unit: 1 to 64 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Sku(String);
@@ -65,14 +71,15 @@ impl Sku {
 impl ProductName {
     pub(crate) fn parse(text: &str) -> Result<Self, Rule> {
         let text = text.trim();
-        let fits = (1..=MAX_NAME).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Rule {
-                code: "invalid_length",
-                message: "must be 1 to 200 characters on one line",
-            })
+        let length = "must have 1 to 200 characters";
+        match text.chars().count() {
+            0 => Err(Rule::new("too_short", length)),
+            count if count > MAX_NAME => Err(Rule::new("too_long", length)),
+            _ if text.chars().any(char::is_control) => Err(Rule::new(
+                "control_characters",
+                "must not contain control characters",
+            )),
+            _ => Ok(Self(text.to_owned())),
         }
     }
 
@@ -83,14 +90,16 @@ impl ProductName {
 
 impl Description {
     pub(crate) fn parse(text: &str) -> Result<Self, Rule> {
-        if text.chars().count() <= MAX_DESCRIPTION && !text.contains('\0') {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Rule {
-                code: "invalid_length",
-                message: "must be at most 4000 characters",
-            })
+        if text.chars().count() > MAX_DESCRIPTION {
+            return Err(Rule::new("too_long", "must have at most 4000 characters"));
         }
+        if text.contains('\0') {
+            return Err(Rule::new(
+                "control_characters",
+                "must not contain the character U+0000",
+            ));
+        }
+        Ok(Self(text.to_owned()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -3,6 +3,7 @@
 
 use cleave_inventory_contract::port::StockLine;
 use cleave_vocabulary::{Money, ProductId};
+use cleave_web::rules;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError, ValidationErrors};
@@ -82,13 +83,16 @@ pub(super) struct EditProduct {
 }
 
 /// A correction of what is on hand.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdjustStockBody {
     /// How many more; fewer where negative; not 0.
+    #[validate(custom(function = delta))]
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = -3)]
     pub(super) delta: i64,
     /// Why, for whoever looks at the count later.
+    #[serde(deserialize_with = "rules::trimmed")]
+    #[validate(length(min = 1, max = 500), custom(function = rules::one_line))]
     #[schema(min_length = 1, max_length = 500, example = "stocktaking")]
     pub(super) reason: String,
 }
@@ -170,27 +174,14 @@ impl Validate for EditProduct {
     }
 }
 
-impl Validate for AdjustStockBody {
-    fn validate(&self) -> Result<(), ValidationErrors> {
-        let delta = self.delta != 0 && (-MAX_ON_HAND..=MAX_ON_HAND).contains(&self.delta);
-        let reason = (1..=500).contains(&self.reason.trim().chars().count());
-        broken([
-            (
-                "delta",
-                (!delta).then_some(Rule {
-                    code: "out_of_range",
-                    message: "must be -1000000000 to 1000000000, and not 0",
-                }),
-            ),
-            (
-                "reason",
-                (!reason).then_some(Rule {
-                    code: "invalid_length",
-                    message: "must be 1 to 500 characters",
-                }),
-            ),
-        ])
+fn delta(delta: i64) -> Result<(), ValidationError> {
+    if delta != 0 && (-MAX_ON_HAND..=MAX_ON_HAND).contains(&delta) {
+        return Ok(());
     }
+    Err(rules::broken(
+        "out_of_range",
+        "must be -1000000000 to 1000000000, and not 0",
+    ))
 }
 
 impl CheckAvailability {
@@ -214,8 +205,7 @@ fn broken<const N: usize>(
     let mut errors = ValidationErrors::new();
     for (field, rule) in fields {
         if let Some(rule) = rule {
-            let error = ValidationError::new(rule.code).with_message(rule.message.into());
-            errors.add(field, error);
+            errors.add(field, rules::broken(rule.code, rule.message));
         }
     }
     if errors.is_empty() {

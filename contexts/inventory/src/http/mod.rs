@@ -1,6 +1,5 @@
 //! The public API of the inventory context: extract, call, convert.
 
-mod admin;
 mod bodies;
 mod problems;
 mod products;

@@ -1,6 +1,5 @@
 //! The refusals of the use cases as problems, in this one place.
 
-use axum::http::StatusCode;
 use cleave_inventory_contract::port::INSUFFICIENT_INVENTORY;
 use cleave_vocabulary::ProductId;
 use cleave_web::{FieldError, Problem};
@@ -19,11 +18,7 @@ impl From<EditRefusal> for Problem {
     fn from(refusal: EditRefusal) -> Self {
         match refusal {
             EditRefusal::UnknownProduct => Self::not_found(),
-            EditRefusal::VersionConflict => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "version_conflict",
-                "The product has changed since. Read it again, and send the `ETag` that you then get.",
-            ),
+            EditRefusal::VersionConflict => Self::version_conflict(),
         }
     }
 }
@@ -66,7 +61,11 @@ fn unknown_lines(unknown: &[ProductId], items: &[CheckItem]) -> Vec<FieldError> 
     lines
         .map(|(index, _)| {
             let field = format!("items[{index}].product_id");
-            FieldError::new(field, "unknown_product", "there is no such product")
+            FieldError::new(
+                field,
+                "unknown_product",
+                "is not a product of the catalogue",
+            )
         })
         .collect()
 }

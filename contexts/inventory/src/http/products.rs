@@ -5,11 +5,10 @@ use axum::http::StatusCode;
 use cleave_store::Tx;
 use cleave_vocabulary::id::kind;
 use cleave_web::{
-    Answer, Body, Cursor, IfMatch, Once, Page, Paging, Params, PathId, Problem, Scope,
+    Admin, Answer, Body, Cursor, IfMatch, Once, Page, Paging, Params, PathId, Problem, Scope,
 };
 
 use super::Api;
-use super::admin::Admin;
 use super::bodies::{CreateProduct, EditProduct, Search};
 use super::tags::{Shown, tag, version};
 use super::views::ProductView;

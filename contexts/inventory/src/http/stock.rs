@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cleave_store::{Tx, UnitError};
 use cleave_vocabulary::id::kind;
-use cleave_web::{Answer, Body, Call, Caller, Once, PathId, Problem, Scope};
+use cleave_web::{Admin, Answer, Body, Call, Caller, Once, PathId, Problem, Scope};
 
 use super::Api;
-use super::admin::Admin;
 use super::bodies::{AdjustStockBody, CheckAvailability};
 use super::problems::unavailable;
 use super::tags::{Shown, tag};
@@ -68,7 +67,7 @@ pub(super) async fn adjust(
     let adjust = AdjustStock {
         product,
         delta: value.delta,
-        reason: value.reason.trim().to_owned(),
+        reason: value.reason,
         by: caller.user,
     };
     let inventory = api.inventory;

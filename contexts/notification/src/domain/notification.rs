@@ -23,6 +23,17 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Welcome,
+        Self::OrderCreated,
+        Self::OrderConfirmed,
+        Self::OrderPaid,
+        Self::OrderShipped,
+        Self::OrderDelivered,
+        Self::OrderCancelled,
+    ];
+
     /// The name that rows, events and clients see.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -6,9 +6,7 @@ use axum::http::StatusCode;
 use cleave_store::Unit;
 use cleave_vocabulary::NotificationId;
 use cleave_vocabulary::id::kind;
-use cleave_web::{
-    Answer, Caller, Cursor, Once, Page, Paging, PathId, Problem, Scope, empty_digest,
-};
+use cleave_web::{Answer, Caller, Cursor, NoBody, Once, Page, Paging, PathId, Problem, Scope};
 
 use super::App;
 use super::views::NotificationView;
@@ -58,12 +56,13 @@ pub(super) async fn read_notification(
     caller: Caller,
     PathId(id): PathId<kind::Notification>,
     scope: Scope,
+    NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
     let clock = app.clock.clone();
     app.idempotency
         .once(
             &scope,
-            empty_digest(),
+            digest,
             async move |tx| -> Unit<Answer, NoSuchMessage> {
                 let read = mark_read(tx, caller.user, id, clock.now()).await?;
                 Ok(Answer::json(StatusCode::OK, &NotificationView::from(read)))

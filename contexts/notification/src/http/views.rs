@@ -1,10 +1,12 @@
 //! What goes out.
 
 use cleave_vocabulary::{NotificationId, OrderId, Timestamp};
+use cleave_web::schema::one_of;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 
-use crate::domain::{Notification, Status};
+use crate::domain::{EMAIL, Kind, Notification, Status};
 
 /// A message to a user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -12,10 +14,10 @@ use crate::domain::{Notification, Status};
 pub(super) struct NotificationView {
     id: NotificationId,
     /// What it is about.
-    #[schema(example = "order_paid")]
+    #[schema(schema_with = kinds)]
     kind: String,
     /// How it is sent.
-    #[schema(example = "email")]
+    #[schema(schema_with = channels)]
     channel: String,
     /// One line.
     subject: String,
@@ -29,6 +31,14 @@ pub(super) struct NotificationView {
     #[schema(required)]
     read_at: Option<Timestamp>,
     created_at: Timestamp,
+}
+
+fn kinds() -> Schema {
+    one_of(Kind::ALL.map(Kind::as_str))
+}
+
+fn channels() -> Schema {
+    one_of([EMAIL])
 }
 
 /// How far a message has come.

@@ -62,6 +62,7 @@ pub(crate) struct Cancellation {
     /// For programs.
     pub(crate) reason: CancellationReason,
     /// In words, where there is more to say.
+    #[schema(required)]
     pub(crate) detail: Option<String>,
 }
 

@@ -1,14 +1,13 @@
 //! Orders as clients see them.
 
-use std::borrow::Cow;
-
-use cleave_vocabulary::country::is_country;
 use cleave_vocabulary::{Money, OrderId, PaymentId, ProductId, ShipmentId, Timestamp, UserId};
-use cleave_web::{Answer, Version};
+use cleave_web::schema::one_of;
+use cleave_web::{Answer, Version, rules};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Schema;
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use validator::Validate;
 
 use crate::domain::timeline::Item;
 use crate::domain::{
@@ -25,7 +24,7 @@ pub(crate) struct PlaceOrderBody {
     #[schema(min_items = 1, max_items = 100)]
     pub(crate) items: Vec<NewLine>,
     /// How it is to be paid.
-    #[validate(length(min = 1, max = 100), custom(function = text))]
+    #[validate(length(min = 1, max = 100), custom(function = rules::one_line))]
     #[schema(example = "pm_card_visa", min_length = 1, max_length = 100)]
     pub(crate) payment_method: String,
     /// Where it goes.
@@ -52,27 +51,32 @@ pub(crate) struct NewLine {
 #[schema(as = ShippingAddress)]
 pub(crate) struct AddressBody {
     /// Who receives it.
-    #[validate(length(min = 1, max = 200), custom(function = text))]
+    #[serde(deserialize_with = "rules::trimmed")]
+    #[validate(length(min = 1, max = 200), custom(function = rules::one_line))]
     #[schema(example = "A. Buyer", min_length = 1, max_length = 200)]
     name: String,
     /// Street and number.
-    #[validate(length(min = 1, max = 200), custom(function = text))]
+    #[serde(deserialize_with = "rules::trimmed")]
+    #[validate(length(min = 1, max = 200), custom(function = rules::one_line))]
     #[schema(example = "1 High Street", min_length = 1, max_length = 200)]
     line1: String,
     /// More of it.
-    #[validate(length(max = 200), custom(function = optional_text))]
+    #[serde(default, deserialize_with = "rules::trimmed_or_none")]
+    #[validate(length(max = 200), custom(function = rules::one_line))]
     #[schema(max_length = 200)]
     line2: Option<String>,
     /// City.
-    #[validate(length(min = 1, max = 100), custom(function = text))]
+    #[serde(deserialize_with = "rules::trimmed")]
+    #[validate(length(min = 1, max = 100), custom(function = rules::one_line))]
     #[schema(example = "Leeds", min_length = 1, max_length = 100)]
     city: String,
     /// Postal code.
-    #[validate(length(min = 1, max = 20), custom(function = text))]
+    #[serde(deserialize_with = "rules::trimmed")]
+    #[validate(length(min = 1, max = 20), custom(function = rules::one_line))]
     #[schema(example = "LS1 1AA", min_length = 1, max_length = 20)]
     postal_code: String,
     /// ISO 3166-1 alpha-2.
-    #[validate(custom(function = country))]
+    #[validate(custom(function = rules::country))]
     #[schema(example = "GB", min_length = 2, max_length = 2)]
     country: String,
 }
@@ -83,7 +87,8 @@ pub(crate) struct AddressBody {
 #[schema(as = CancelOrder)]
 pub(crate) struct CancelBody {
     /// In one's own words.
-    #[validate(length(min = 1, max = 500), custom(function = text))]
+    #[serde(default, deserialize_with = "rules::trimmed_option")]
+    #[validate(length(min = 1, max = 500), custom(function = rules::one_line))]
     #[schema(min_length = 1, max_length = 500)]
     pub(crate) reason: Option<String>,
 }
@@ -107,10 +112,13 @@ pub(crate) struct OrderBody {
     total: Money,
     shipping_address: AddressBody,
     /// Null until there is one.
+    #[schema(required)]
     payment: Option<PaymentBody>,
     /// Null until there is one.
+    #[schema(required)]
     shipment: Option<ShipmentBody>,
     /// Null unless it is cancelled.
+    #[schema(required)]
     cancellation: Option<Cancellation>,
     /// What may be done with it as it stands.
     allowed_actions: Vec<AllowedAction>,
@@ -138,7 +146,7 @@ struct LineBody {
 struct PaymentBody {
     id: PaymentId,
     /// As `GET /payments/{id}` shows it.
-    #[schema(example = "completed")]
+    #[schema(schema_with = payment_statuses)]
     status: String,
 }
 
@@ -148,8 +156,9 @@ struct PaymentBody {
 struct ShipmentBody {
     id: ShipmentId,
     /// As `GET /shipments/{id}` shows it.
-    #[schema(example = "scheduled")]
+    #[schema(schema_with = shipment_statuses)]
     status: String,
+    #[schema(required)]
     tracking_number: Option<String>,
 }
 
@@ -160,37 +169,21 @@ pub(crate) struct TimelineBody {
     pub(crate) items: Vec<Item>,
 }
 
-/// Something to read: not blank, and without control characters.
-fn text(text: &str) -> Result<(), ValidationError> {
-    if text.chars().any(char::is_control) {
-        return Err(refused(
-            "control_characters",
-            "must not contain control characters",
-        ));
-    }
-    // An empty text is too short, which another rule says.
-    if !text.is_empty() && text.trim().is_empty() {
-        return Err(refused("blank", "must not be blank"));
-    }
-    Ok(())
+/// The names are those of the contexts that the statuses come from.
+fn payment_statuses() -> Schema {
+    one_of([
+        "pending",
+        "queued",
+        "unknown",
+        "completed",
+        "failed",
+        "partially_refunded",
+        "refunded",
+    ])
 }
 
-fn optional_text(given: &str) -> Result<(), ValidationError> {
-    text(given)
-}
-
-fn country(code: &str) -> Result<(), ValidationError> {
-    if is_country(code) {
-        return Ok(());
-    }
-    Err(refused(
-        "unknown_country",
-        "must be an ISO 3166-1 alpha-2 country code",
-    ))
-}
-
-fn refused(code: &'static str, message: &'static str) -> ValidationError {
-    ValidationError::new(code).with_message(Cow::Borrowed(message))
+fn shipment_statuses() -> Schema {
+    one_of(["scheduled", "in_transit", "delivered", "cancelled"])
 }
 
 /// An order as an answer that an idempotency key can replay.

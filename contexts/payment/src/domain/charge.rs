@@ -29,11 +29,14 @@ pub(crate) struct ChargeFailure {
 }
 
 /// The kinds of such reasons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = PaymentFailureCode)]
 pub(crate) enum FailureCode {
     /// The gateway said no.
+    #[serde(rename = "payment_declined")]
     Declined,
     /// The order's money was asked back before it was taken.
+    #[serde(rename = "already_refunded")]
     Voided,
 }
 

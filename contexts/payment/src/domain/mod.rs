@@ -12,4 +12,4 @@ pub use charge::ChargeOutcome;
 pub(crate) use charge::{ChargeFailure, FailureCode};
 pub(crate) use payment::{Payment, Recalled, Slot, another_charge};
 pub(crate) use refund::{Refund, RefundRefusal};
-pub(crate) use status::{PaymentStatus, RefundStatus};
+pub(crate) use status::{PaymentStatus, RefundStatus, TransactionStatus};

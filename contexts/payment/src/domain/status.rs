@@ -2,8 +2,12 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 /// Where a payment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum PaymentStatus {
     /// Somebody is asking the gateway, or was when the program stopped.
     Pending,
@@ -70,12 +74,14 @@ impl PaymentStatus {
     }
 
     /// The status of the charge, as one of the payment's transactions shows it.
-    pub(crate) const fn of_charge(self) -> &'static str {
+    pub(crate) const fn of_charge(self) -> TransactionStatus {
         match self {
-            Self::Pending | Self::Queued => "pending",
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-            Self::Completed | Self::PartiallyRefunded | Self::Refunded => "completed",
+            Self::Pending | Self::Queued => TransactionStatus::Pending,
+            Self::Unknown => TransactionStatus::Unknown,
+            Self::Failed => TransactionStatus::Failed,
+            Self::Completed | Self::PartiallyRefunded | Self::Refunded => {
+                TransactionStatus::Completed
+            }
         }
     }
 }
@@ -96,6 +102,30 @@ impl FromStr for PaymentStatus {
         .into_iter()
         .find(|status| status.as_str() == name)
         .ok_or_else(|| format!("`{name}` is not the status of a payment"))
+    }
+}
+
+/// Where one movement of money stands, as clients see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TransactionStatus {
+    /// The gateway has not moved it yet.
+    Pending,
+    /// The gateway did not answer: it may have moved it.
+    Unknown,
+    /// It has moved.
+    Completed,
+    /// It has not, and never will.
+    Failed,
+}
+
+impl From<RefundStatus> for TransactionStatus {
+    fn from(status: RefundStatus) -> Self {
+        match status {
+            RefundStatus::Pending => Self::Pending,
+            RefundStatus::Completed => Self::Completed,
+            RefundStatus::Failed => Self::Failed,
+        }
     }
 }
 
@@ -159,6 +189,7 @@ mod tests {
         ] {
             let status: PaymentStatus = name.parse().expect(name);
             assert_eq!(status.as_str(), name);
+            assert_eq!(serde_json::to_value(status).expect("JSON"), name);
         }
         assert!("void".parse::<PaymentStatus>().is_err());
         for name in ["pending", "completed", "failed"] {

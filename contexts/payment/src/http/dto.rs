@@ -1,12 +1,15 @@
 //! Payments as clients see them.
 
 use cleave_vocabulary::{Money, OrderId, PaymentId, Timestamp, TransactionId, UserId};
+use cleave_web::rules;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use crate::application::PaymentDetails;
-use crate::domain::{ChargeFailure, Payment, Refund};
+use crate::domain::{
+    ChargeFailure, FailureCode, Payment, PaymentStatus, Refund, TransactionStatus,
+};
 
 /// The payment of an order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,10 +22,7 @@ pub(crate) struct PaymentBody {
     amount: Money,
     /// How much of it was given back.
     refunded: Money,
-    /// `pending`, `queued` (the gateway is away), `unknown` (it did not answer),
-    /// `completed`, `failed`, `partially_refunded` or `refunded`.
-    #[schema(example = "completed")]
-    status: &'static str,
+    status: PaymentStatus,
     /// The payment method.
     #[schema(example = "pm_card_visa")]
     method: String,
@@ -40,10 +40,19 @@ pub(crate) struct PaymentBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PaymentFailure)]
 pub(crate) struct FailureBody {
-    /// `payment_declined`, or `already_refunded` where it was called off.
-    code: &'static str,
+    code: FailureCode,
     /// For a person.
     message: String,
+}
+
+/// Which way money moved.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TransactionKind {
+    /// From the payer.
+    Charge,
+    /// Back to the payer.
+    Refund,
 }
 
 /// One movement of money.
@@ -51,11 +60,9 @@ pub(crate) struct FailureBody {
 #[schema(as = Transaction)]
 pub(crate) struct TransactionBody {
     id: TransactionId,
-    /// `charge` or `refund`.
-    kind: &'static str,
+    kind: TransactionKind,
     amount: Money,
-    /// `pending`, `unknown`, `completed` or `failed`.
-    status: &'static str,
+    status: TransactionStatus,
     /// How the gateway knows it; null until it does.
     #[schema(required)]
     gateway_reference: Option<String>,
@@ -73,12 +80,8 @@ pub(crate) struct RefundBody {
     /// How much; all that is left where it is absent.
     pub(crate) amount: Option<Money>,
     /// Why, for the books.
-    #[validate(length(
-        min = 1,
-        max = 500,
-        code = "length",
-        message = "must be 1 to 500 characters"
-    ))]
+    #[serde(deserialize_with = "rules::trimmed")]
+    #[validate(length(min = 1, max = 500), custom(function = rules::one_line))]
     #[schema(min_length = 1, max_length = 500)]
     pub(crate) reason: String,
 }
@@ -103,7 +106,7 @@ impl From<PaymentDetails> for PaymentBody {
             user_id: payment.user_id,
             amount: payment.amount,
             refunded: payment.refunded,
-            status: payment.status.as_str(),
+            status: payment.status,
             method: payment.method,
             failure: payment.failure.map(FailureBody::from),
             transactions,
@@ -117,7 +120,7 @@ impl From<PaymentDetails> for PaymentBody {
 impl From<ChargeFailure> for FailureBody {
     fn from(failure: ChargeFailure) -> Self {
         Self {
-            code: failure.code.as_str(),
+            code: failure.code,
             message: failure.message,
         }
     }
@@ -127,7 +130,7 @@ impl TransactionBody {
     fn charge(payment: &Payment) -> Self {
         Self {
             id: payment.transaction_id,
-            kind: "charge",
+            kind: TransactionKind::Charge,
             amount: payment.amount,
             status: payment.status.of_charge(),
             gateway_reference: payment.gateway_reference.clone(),
@@ -141,9 +144,9 @@ impl From<Refund> for TransactionBody {
     fn from(refund: Refund) -> Self {
         Self {
             id: refund.id,
-            kind: "refund",
+            kind: TransactionKind::Refund,
             amount: refund.amount,
-            status: refund.status.as_str(),
+            status: refund.status.into(),
             gateway_reference: refund.gateway_reference,
             reason: Some(refund.reason),
             created_at: refund.created_at,

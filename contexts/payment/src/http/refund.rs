@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use cleave_store::UnitError;
 use cleave_vocabulary::PaymentId;
 use cleave_vocabulary::id::kind;
-use cleave_web::{Answer, Body, Call, Caller, Once, PathId, Problem, Scope};
+use cleave_web::{Admin, Answer, Body, Call, Once, PathId, Problem, Scope};
 use sha2::{Digest, Sha256};
 
 use super::Api;
@@ -37,13 +37,12 @@ use crate::domain::RefundRefusal;
 )]
 pub(super) async fn refund_payment(
     State(api): State<Api>,
-    caller: Caller,
+    _: Admin,
     PathId(payment_id): PathId<kind::Payment>,
     Call(call): Call,
     scope: Scope,
     body: Body<RefundBody>,
 ) -> Result<Once, Problem> {
-    caller.require_admin()?;
     if let Some(first) = api.idempotency.recorded(&scope, body.digest).await? {
         return Ok(first);
     }

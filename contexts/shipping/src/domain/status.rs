@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 /// Where a shipment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ShipmentStatus {
     /// Booked; the carrier has not come yet.
     Scheduled,
@@ -91,6 +92,8 @@ mod tests {
     fn names_are_read_as_they_are_written() {
         for status in ShipmentStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
+            let json = serde_json::to_value(status).expect("JSON");
+            assert_eq!(json, status.as_str());
         }
         assert!("void".parse::<ShipmentStatus>().is_err());
     }

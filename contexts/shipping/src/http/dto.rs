@@ -4,7 +4,7 @@ use cleave_vocabulary::{OrderId, ShipmentId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::Shipment;
+use crate::domain::{Shipment, ShipmentStatus};
 
 /// The shipment of an order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -13,9 +13,7 @@ pub(crate) struct ShipmentBody {
     id: ShipmentId,
     order_id: OrderId,
     user_id: UserId,
-    /// `scheduled`, `in_transit`, `delivered` or `cancelled`.
-    #[schema(example = "in_transit")]
-    status: &'static str,
+    status: ShipmentStatus,
     /// Who carries it.
     #[schema(example = "simulated")]
     carrier: String,
@@ -48,7 +46,7 @@ impl From<Shipment> for ShipmentBody {
             id: shipment.id,
             order_id: shipment.order_id,
             user_id: shipment.user_id,
-            status: shipment.status.as_str(),
+            status: shipment.status,
             carrier: shipment.carrier,
             tracking_number: shipment.tracking_number,
             dispatched_at: shipment.dispatched_at,

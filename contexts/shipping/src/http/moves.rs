@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cleave_vocabulary::ShipmentId;
 use cleave_vocabulary::id::kind;
-use cleave_web::{Answer, Call, Caller, Once, PathId, Problem, Scope, Version, empty_digest};
+use cleave_web::{Admin, Answer, Call, NoBody, Once, PathId, Problem, Scope, Version};
 
 use super::Api;
 use super::dto::ShipmentBody;
@@ -28,15 +28,15 @@ use crate::domain::Shipment;
 )]
 pub(super) async fn dispatch_shipment(
     State(api): State<Api>,
-    caller: Caller,
+    _: Admin,
     PathId(id): PathId<kind::Shipment>,
     Call(call): Call,
     scope: Scope,
+    NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
-    caller.require_admin()?;
     let shipping = api.shipping;
     api.idempotency
-        .once(&scope, empty_digest(), async move |tx| {
+        .once(&scope, digest, async move |tx| {
             Ok(answer(shipping.dispatch(tx, &call, id).await?))
         })
         .await
@@ -60,15 +60,15 @@ pub(super) async fn dispatch_shipment(
 )]
 pub(super) async fn deliver_shipment(
     State(api): State<Api>,
-    caller: Caller,
+    _: Admin,
     PathId(id): PathId<kind::Shipment>,
     Call(call): Call,
     scope: Scope,
+    NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
-    caller.require_admin()?;
     let shipping = api.shipping;
     api.idempotency
-        .once(&scope, empty_digest(), async move |tx| {
+        .once(&scope, digest, async move |tx| {
             Ok(answer(shipping.deliver(tx, &call, id).await?))
         })
         .await

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cleave_vocabulary::id::kind;
 use cleave_web::{
-    Answer, Body, Call, Caller, Cursor, Once, Page, Paging, PathId, Problem, Scope, Tagged, Version,
+    Admin, Answer, Body, Call, Cursor, Once, Page, Paging, PathId, Problem, Scope, Tagged, Version,
 };
 
 use super::App;
@@ -75,10 +75,9 @@ fn new_account(body: RegisterBody) -> Option<NewAccount> {
 )]
 pub(super) async fn list_users(
     State(app): State<App>,
-    caller: Caller,
+    _: Admin,
     paging: Paging,
 ) -> Result<Json<Page<UserView>>, Problem> {
-    caller.require_admin()?;
     let before = paging.cursor.as_ref().map(Cursor::decode).transpose()?;
     let users = find_users::list(&app.services.store, before, paging.limit + 1).await?;
     Ok(Json(
@@ -99,10 +98,9 @@ pub(super) async fn list_users(
 )]
 pub(super) async fn get_user(
     State(app): State<App>,
-    caller: Caller,
+    _: Admin,
     PathId(id): PathId<kind::User>,
 ) -> Result<Tagged<UserView>, Problem> {
-    caller.require_admin()?;
     let user = find_users::find(&app.services.store, id).await?;
     let user = user.ok_or_else(Problem::not_found)?;
     Ok(Tagged(Version(user.version), user.into()))

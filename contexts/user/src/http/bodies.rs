@@ -1,5 +1,6 @@
 //! What comes in.
 
+use cleave_web::rules as common;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::Validate;
@@ -12,19 +13,19 @@ use crate::domain::{Address, Change, ProfileChange};
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterBody {
     /// Where messages reach its owner.
-    #[serde(deserialize_with = "rules::trimmed")]
+    #[serde(deserialize_with = "common::trimmed")]
     #[validate(custom(function = rules::email))]
     #[schema(example = "ada@example.com", format = Email, max_length = 254)]
     pub(super) email: String,
     /// 12 characters or more.
-    #[validate(length(min = 12, max = 1024, message = "must be 12 to 1024 characters long"))]
+    #[validate(length(min = 12, max = 1024))]
     #[schema(example = "correct horse battery staple", format = Password, min_length = 12, max_length = 1024)]
     pub(super) password: String,
     /// What its owner is called.
-    #[serde(deserialize_with = "rules::trimmed")]
+    #[serde(deserialize_with = "common::trimmed")]
     #[validate(
-        length(min = 1, max = 200, message = "must be 1 to 200 characters long"),
-        custom(function = rules::one_line)
+        length(min = 1, max = 200),
+        custom(function = common::one_line)
     )]
     #[schema(example = "Ada Lovelace", min_length = 1, max_length = 200)]
     pub(super) name: String,
@@ -35,11 +36,11 @@ pub(super) struct RegisterBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct SignInBody {
     /// The account's address.
-    #[validate(length(min = 1, max = 254, message = "must be 1 to 254 characters long"))]
+    #[validate(length(min = 1, max = 254))]
     #[schema(example = "ada@example.com", format = Email)]
     pub(super) email: String,
     /// Its password.
-    #[validate(length(min = 1, max = 1024, message = "must be 1 to 1024 characters long"))]
+    #[validate(length(min = 1, max = 1024))]
     #[schema(example = "correct horse battery staple", format = Password)]
     pub(super) password: String,
 }
@@ -49,7 +50,7 @@ pub(super) struct SignInBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct RefreshBody {
     /// As the last answer gave it.
-    #[validate(length(min = 1, max = 512, message = "must be 1 to 512 characters long"))]
+    #[validate(length(min = 1, max = 512))]
     pub(super) refresh_token: String,
 }
 
@@ -80,47 +81,47 @@ pub(super) struct UpdateMeBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct AddressBody {
     /// Who receives there.
-    #[serde(deserialize_with = "rules::trimmed")]
+    #[serde(deserialize_with = "common::trimmed")]
     #[validate(
-        length(min = 1, max = 200, message = "must be 1 to 200 characters long"),
-        custom(function = rules::one_line)
+        length(min = 1, max = 200),
+        custom(function = common::one_line)
     )]
     #[schema(example = "Ada Lovelace", min_length = 1, max_length = 200)]
     name: String,
     /// Street and number.
-    #[serde(deserialize_with = "rules::trimmed")]
+    #[serde(deserialize_with = "common::trimmed")]
     #[validate(
-        length(min = 1, max = 200, message = "must be 1 to 200 characters long"),
-        custom(function = rules::one_line)
+        length(min = 1, max = 200),
+        custom(function = common::one_line)
     )]
     #[schema(example = "12 St James's Square", min_length = 1, max_length = 200)]
     line1: String,
     /// More of it.
-    #[serde(default, deserialize_with = "rules::trimmed_or_none")]
+    #[serde(default, deserialize_with = "common::trimmed_or_none")]
     #[validate(
-        length(max = 200, message = "must be 200 characters long at the most"),
-        custom(function = rules::one_line)
+        length(max = 200),
+        custom(function = common::one_line)
     )]
     #[schema(max_length = 200)]
     line2: Option<String>,
     /// City.
-    #[serde(deserialize_with = "rules::trimmed")]
+    #[serde(deserialize_with = "common::trimmed")]
     #[validate(
-        length(min = 1, max = 100, message = "must be 1 to 100 characters long"),
-        custom(function = rules::one_line)
+        length(min = 1, max = 100),
+        custom(function = common::one_line)
     )]
     #[schema(example = "London", min_length = 1, max_length = 100)]
     city: String,
     /// Postal code.
-    #[serde(deserialize_with = "rules::trimmed")]
+    #[serde(deserialize_with = "common::trimmed")]
     #[validate(
-        length(min = 1, max = 20, message = "must be 1 to 20 characters long"),
-        custom(function = rules::one_line)
+        length(min = 1, max = 20),
+        custom(function = common::one_line)
     )]
     #[schema(example = "SW1Y 4JH", min_length = 1, max_length = 20)]
     postal_code: String,
     /// ISO 3166-1 alpha-2.
-    #[validate(custom(function = rules::country))]
+    #[validate(custom(function = common::country))]
     #[schema(example = "GB", min_length = 2, max_length = 2)]
     country: String,
 }

@@ -72,11 +72,7 @@ impl From<UpdateRefusal> for Problem {
     fn from(refusal: UpdateRefusal) -> Self {
         match refusal {
             UpdateRefusal::Unknown => Problem::not_found(),
-            UpdateRefusal::Stale => Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                "version_conflict",
-                "The profile has changed since. Read it again, and repeat the change.",
-            ),
+            UpdateRefusal::Stale => Problem::version_conflict(),
         }
     }
 }

@@ -1,28 +1,13 @@
-//! The rules for what comes in, and how it is read: text is trimmed, has no
-//! control characters, and is never blank where something is asked for.
+//! The rules that accounts alone have, beside those of every context
+//! (`cleave_web::rules`), and how a merge patch is read.
 
 use std::borrow::Cow;
 
-use cleave_vocabulary::is_country;
+use cleave_web::rules::{broken, line_of};
 use serde::{Deserialize, Deserializer};
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use crate::domain::{Change, EmailAddress};
-
-/// Reads text without the blanks around it.
-pub(super) fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = Cow::<'de, str>::deserialize(deserializer)?;
-    Ok(text.trim().to_owned())
-}
-
-/// Reads text without the blanks around it; what is nothing else is none.
-pub(super) fn trimmed_or_none<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
-    let text = text.map(|text| text.trim().to_owned());
-    Ok(text.filter(|text| !text.is_empty()))
-}
 
 /// Reads a member that is there: null clears it. For one that is not there,
 /// serde's default keeps it.
@@ -52,18 +37,6 @@ impl<T: Validate> Validate for Change<T> {
     }
 }
 
-fn broken(code: &'static str, message: &'static str) -> ValidationError {
-    ValidationError::new(code).with_message(message.into())
-}
-
-/// No control characters: a name is one line.
-pub(super) fn one_line(text: &str) -> Result<(), ValidationError> {
-    if text.chars().any(char::is_control) {
-        return Err(broken("invalid", "must not contain control characters"));
-    }
-    Ok(())
-}
-
 /// An address that mail could reach.
 pub(super) fn email(text: &str) -> Result<(), ValidationError> {
     match EmailAddress::parse(text) {
@@ -76,9 +49,8 @@ pub(super) fn email(text: &str) -> Result<(), ValidationError> {
 pub(super) fn changed_name(name: &Change<String>) -> Result<(), ValidationError> {
     match name {
         Change::Keep => Ok(()),
-        Change::Clear => Err(broken("required", "must not be null")),
-        Change::Set(name) if (1..=200).contains(&name.chars().count()) => one_line(name),
-        Change::Set(_) => Err(broken("length", "must be 1 to 200 characters long")),
+        Change::Clear => Err(broken("invalid_type", "must be a string")),
+        Change::Set(name) => line_of(name, 1, 200),
     }
 }
 
@@ -99,18 +71,6 @@ pub(super) fn changed_phone(phone: &Change<String>) -> Result<(), ValidationErro
         Err(broken(
             "invalid_phone",
             "must be a telephone number: 5 to 15 digits, with an optional + before them",
-        ))
-    }
-}
-
-/// An ISO 3166-1 alpha-2 code.
-pub(super) fn country(code: &str) -> Result<(), ValidationError> {
-    if is_country(code) {
-        Ok(())
-    } else {
-        Err(broken(
-            "invalid_country",
-            "must be an ISO 3166-1 alpha-2 code, as in GB",
         ))
     }
 }

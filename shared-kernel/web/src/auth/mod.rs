@@ -40,7 +40,7 @@ pub struct Caller {
 
 impl Caller {
     /// Refuses all but admins with 403.
-    pub fn require_admin(&self) -> Result<(), Problem> {
+    fn require_admin(&self) -> Result<(), Problem> {
         if self.is_admin() {
             Ok(())
         } else {
@@ -69,6 +69,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             // Without the layer nobody is known.
             Some(Identity::Anonymous) | None => Err(unauthorized()),
         }
+    }
+}
+
+/// A caller who is an admin: 401 without a token, 403 for other roles. As the
+/// first argument of a handler, before the path, the query and the body: whoever
+/// may not do something learns that, and nothing else.
+#[derive(Debug, Clone)]
+pub struct Admin(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require_admin()?;
+        Ok(Self(caller))
     }
 }
 

@@ -158,6 +158,8 @@ enum Fault {
     Unknown,
     Missing,
     Type(&'static str),
+    /// A whole number, and too small or too large for its type.
+    Range(&'static str),
     Variant(String),
     /// A rule of one of our own types; its sentence.
     Rule(String),
@@ -178,6 +180,8 @@ impl Fault {
         } else if let Some((_, expected)) = text.rsplit_once(", expected ") {
             if text.starts_with("unknown variant ") {
                 Self::Variant(expected.replace('`', ""))
+            } else if text.starts_with("invalid value: integer ") {
+                Self::Range(kind_of(expected))
             } else {
                 Self::Type(kind_of(expected))
             }
@@ -194,6 +198,7 @@ impl Fault {
             Self::Unknown => ("unknown_field", "is not a field of this request".into()),
             Self::Missing => ("required", "is required".into()),
             Self::Type(kind) => ("invalid_type", format!("must be {kind}").into()),
+            Self::Range(kind) => ("out_of_range", format!("must be {kind}").into()),
             Self::Variant(names) => ("unknown_value", format!("must be {names}").into()),
             Self::Rule(sentence) => ("invalid", sentence.clone().into()),
             Self::Other => ("invalid", std::borrow::Cow::Borrowed("is not valid")),

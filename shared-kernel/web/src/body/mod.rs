@@ -67,15 +67,7 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Body<T> 
         if !is_json(request.headers()) {
             return Err(unsupported_media_type());
         }
-        let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                too_large()
-            } else {
-                faults::malformed("The body ended before it was whole.")
-            }
-        })?;
-        Self::parse(&bytes)
+        Self::parse(&whole(request, state).await?)
     }
 }
 
@@ -89,6 +81,36 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> OptionalFromRequest<S> for 
         }
         Ok(None)
     }
+}
+
+/// A request that asks for nothing more than its address says. What came as a
+/// body all the same is not looked at, but it is bounded (413), and it counts as
+/// part of the request: its digest tells one request under a key from another.
+#[derive(Debug)]
+pub struct NoBody {
+    /// SHA-256 over what came; [`empty_digest`] as a rule.
+    pub digest: [u8; 32],
+}
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let digest = Sha256::digest(whole(request, state).await?).into();
+        Ok(Self { digest })
+    }
+}
+
+/// The bytes of a body, as far as they may go.
+async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let bytes = Bytes::from_request(request, state).await;
+    bytes.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            too_large()
+        } else {
+            faults::malformed("The body ended before it was whole.")
+        }
+    })
 }
 
 /// Over HTTP/2 a body needs neither length nor encoding, but it has a type.

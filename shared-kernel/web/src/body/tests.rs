@@ -107,13 +107,13 @@ fn missing_fields_and_wrong_types_are_named_together() {
         faults(&body.replace(":2}", ":-1}")),
         [
             "items[0].product_id: must start with `prd_` (invalid)",
-            "items[0].quantity: must be a whole number, not negative and within its bounds (invalid_type)",
+            "items[0].quantity: must be a whole number, not negative and within its bounds (out_of_range)",
         ]
     );
     assert_eq!(
         faults(&GOOD.replace(":2}", ":-1}")),
         [
-            "items[0].quantity: must be a whole number, not negative and within its bounds (invalid_type)"
+            "items[0].quantity: must be a whole number, not negative and within its bounds (out_of_range)"
         ]
     );
 }

@@ -30,7 +30,7 @@ pub(crate) struct Item {
     /// When.
     pub(crate) at: Timestamp,
     /// Which context did it.
-    #[schema(value_type = String, example = "order")]
+    #[schema(schema_with = contexts)]
     pub(crate) context: Cow<'static, str>,
     /// What kind of thing.
     pub(crate) kind: Kind,
@@ -38,13 +38,19 @@ pub(crate) struct Item {
     #[schema(example = "reserve_inventory")]
     pub(crate) name: String,
     /// How it ended, for steps and compensations: `started`, `done`, `refused`, `failed`, `unknown` and the like.
-    #[schema(example = "done")]
+    #[schema(required, example = "done")]
     pub(crate) outcome: Option<String>,
     /// Which attempt, for steps and compensations.
+    #[schema(required)]
     pub(crate) attempt: Option<u32>,
     /// What more there is to say.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required, value_type = Option<Object>)]
     pub(crate) detail: Option<Value>,
+}
+
+/// Whose events and steps a timeline tells.
+fn contexts() -> utoipa::openapi::Schema {
+    cleave_web::schema::one_of(["order", "inventory", "payment", "shipping", "notification"])
 }
 
 /// An item, and the reader's place once it has been told.
