@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod program;
+pub mod schema;
 pub mod shop;
 pub mod snapshots;
 pub mod stores;
+pub mod story;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cleave::assembly::World;
 use cleave::service::Service;
-use cleave::settings::Settings;
+use cleave::settings::{Layers, Settings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -211,24 +211,47 @@ pub fn address(postal_code: &str) -> Value {
 }
 
 impl Shop {
+    /// Opens one with these settings (`shipping.simulated.pickup_after`, `never`),
+    /// given as the program's environment gives them: what needs nothing else may
+    /// be asked of any program, wherever and in how many processes it runs.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub async fn open_set(settings: &[(&str, &str)]) -> Self {
+        let variable = |(key, value): &(&str, &str)| {
+            let name = format!("CLEAVE__{}", key.replace('.', "__").to_uppercase());
+            (name, (*value).to_owned())
+        };
+        // The limits are for strangers; whoever tests them sets them.
+        let usual = [("gateway.rate_limit.enabled", "false")];
+        let layers = Layers {
+            environment: usual.iter().chain(settings).map(variable).collect(),
+            ..Layers::default()
+        };
+        let settings = Settings::load(&layers).expect("settings that fit");
+        Self::open_on(settings).await
+    }
+
     /// Opens one with what a test needs set; nothing waits that a test would wait for.
     ///
     /// # Panics
     /// Where it does not open.
     pub async fn open_with(adjust: impl FnOnce(&mut Settings)) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut settings = Settings {
-            data_dir: folder.path().to_owned(),
-            ..Settings::default()
-        };
-        settings.http.listen = "127.0.0.1:0".parse().expect("an address");
+        let mut settings = Settings::default();
         settings.gateway.rate_limit.enabled = false;
+        adjust(&mut settings);
+        Self::open_on(settings).await
+    }
+
+    async fn open_on(mut settings: Settings) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        settings.data_dir = folder.path().to_owned();
+        settings.http.listen = "127.0.0.1:0".parse().expect("an address");
         settings.admin.email = Some(ADMIN.0.to_owned());
         settings.admin.password = Some(ADMIN.1.to_owned());
         // Hashing as cheap as the library lets it be.
         settings.user.hashing.memory_kib = 8;
         settings.user.hashing.iterations = 1;
-        adjust(&mut settings);
         let service = Service::start(&settings, World::default(), false)
             .await
             .expect("the shop opens");
@@ -245,6 +268,11 @@ impl Shop {
     /// Opens one as it is by default.
     pub async fn open() -> Self {
         Self::open_with(|_| {}).await
+    }
+
+    /// The base of its URLs.
+    pub fn url(&self) -> &str {
+        &self.client.base
     }
 
     /// Asks it over HTTP.

@@ -11,6 +11,7 @@
     reason = "a test owns the tasks that it spawns, and they end with it"
 )]
 
+mod api;
 mod architecture;
 mod crash;
 mod inventory;
