@@ -18,6 +18,9 @@ use crate::persistence as rows;
 
 pub(super) struct ProcessPayment(pub(super) Arc<Workshop>);
 
+/// The statuses of a payment that nothing follows once its order is undone.
+const ENDED: [&str; 2] = ["failed", "refunded"];
+
 impl ProcessPayment {
     pub(super) const NAMES: (&str, &str) = ("process_payment", "refund_payment");
 }
@@ -50,7 +53,7 @@ impl Step<OrderToFulfil> for ProcessPayment {
             payment_method: order.payment_method.clone(),
         };
         let action = outcome::action(self.0.payment.charge(&call.call, command).await);
-        if matches!(action, Action::Failed(_) | Action::Unknown(_)) {
+        if !matches!(action, Action::Done(_)) {
             self.note_standing(call, order).await;
         }
         action
@@ -62,7 +65,7 @@ impl Step<OrderToFulfil> for ProcessPayment {
         };
         let answer = self.0.payment.resolve_charge(&call.call, question).await;
         let resolution = outcome::resolution(answer);
-        if matches!(resolution, Resolution::Unknown(_)) {
+        if !matches!(resolution, Resolution::Done(_)) {
             self.note_standing(call, order).await;
         }
         resolution
@@ -75,7 +78,12 @@ impl Step<OrderToFulfil> for ProcessPayment {
             order_id: order.order_id,
             reason: order.why(call).reason.as_str().to_owned(),
         };
-        outcome::undo(self.0.payment.refund(&call.call, command).await)
+        let answer = self.0.payment.refund(&call.call, command).await;
+        if answer.is_ok() {
+            // Where no money moved, no event tells that the payment is called off.
+            self.note_standing(call, order).await;
+        }
+        outcome::undo(answer)
     }
 
     async fn on_done(
@@ -120,8 +128,10 @@ impl Step<OrderToFulfil> for ProcessPayment {
 }
 
 impl ProcessPayment {
-    /// Shows with the order how its payment stands while it waits: `queued`, or
-    /// `unknown`. Not worth an attempt of its own if it can't be had.
+    /// Shows with the order how its payment stands: `queued` or `unknown` while it
+    /// waits, `failed` or `refunded` in the end. Events tell of the end as well, but
+    /// whoever waits for the order hears of both at once. Not worth an attempt of
+    /// its own if it can't be had.
     async fn note_standing(&self, call: &StepCall, order: &OrderToFulfil) {
         let id = order.order_id;
         let question = GetPaymentStatus { order_id: id };
@@ -137,7 +147,12 @@ impl ProcessPayment {
             .0
             .store
             .write(async move |tx| {
-                if rows::note_unpaid(tx, id, payment, &status, now).await? {
+                let noted = if ENDED.contains(&status.as_str()) {
+                    rows::note_payment(tx, id, payment, &status, now).await?
+                } else {
+                    rows::note_unpaid(tx, id, payment, &status, now).await?
+                };
+                if noted {
                     news.wake(tx, id);
                 }
                 Ok(())
