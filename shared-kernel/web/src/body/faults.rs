@@ -101,7 +101,7 @@ impl Search {
         }
         match fault {
             Fault::Unknown => path.remove_from(&mut self.document),
-            _ => self.stand_in(path),
+            _ => self.stand_in(path, fault),
         }
     }
 
@@ -112,16 +112,22 @@ impl Search {
 
     /// Puts the next kind of value there: one of them may be what is asked for.
     /// At the end nothing is put there, which is right where the field is optional.
-    fn stand_in(&mut self, path: &Path) -> bool {
+    fn stand_in(&mut self, path: &Path, fault: &Fault) -> bool {
         let known = self.stand_ins.iter().position(|(ours, _)| ours == path);
         let index = known.unwrap_or_else(|| {
             self.stand_ins.push((path.clone(), 0));
             self.stand_ins.len() - 1
         });
+        if let Some(example) = fault.example()
+            && path.get_in(&self.document) != Some(&example)
+        {
+            return path.set_in(&mut self.document, example);
+        }
         let next = &mut self.stand_ins[index].1;
         let kinds = [
             json!(null),
             json!(""),
+            json!("GBP"),
             json!(0),
             json!(false),
             json!([]),
@@ -191,6 +197,24 @@ impl Fault {
             Self::Other
         };
         (path, fault)
+    }
+
+    /// A value that would pass, where the fault says what that is like: types of
+    /// our own are told by their sentences.
+    fn example(&self) -> Option<Value> {
+        match self {
+            Self::Rule(sentence) => {
+                let prefix = sentence
+                    .strip_prefix("must start with `")?
+                    .strip_suffix('`')?;
+                Some(format!("{prefix}{:026}", 0).into())
+            }
+            Self::Variant(names) => {
+                let names = names.strip_prefix("one of ").unwrap_or(names);
+                names.split([',', ' ']).next().map(Value::from)
+            }
+            _ => None,
+        }
     }
 
     fn error_at(&self, path: &Path) -> FieldError {
@@ -266,6 +290,13 @@ impl Path {
             Step::Index(index) => value.get_mut(index),
         });
         parent.map(|parent| (parent, last))
+    }
+
+    fn get_in<'d>(&self, document: &'d Value) -> Option<&'d Value> {
+        self.0.iter().try_fold(document, |value, step| match step {
+            Step::Key(key) => value.get(key),
+            Step::Index(index) => value.get(index),
+        })
     }
 
     fn remove_from(&self, document: &mut Value) -> bool {

@@ -119,6 +119,26 @@ fn missing_fields_and_wrong_types_are_named_together() {
 }
 
 #[test]
+fn a_value_of_a_type_of_our_own_hides_no_other_fault() {
+    let body = r#"{
+        "items": [{"product_id": "ord_01h455vb4pex5vsknk084sn02q", "quantity": 1}, 7],
+        "price": {"amount": 1, "currency": "gbp"},
+        "kind": "secret",
+        "email": "secret"
+    }"#;
+    assert_eq!(
+        faults(body),
+        [
+            "email: must be an email address (invalid_email)",
+            "items[0].product_id: must start with `prd_` (invalid)",
+            "items[1]: must be an object (invalid_type)",
+            "kind: must be usual or gift (unknown_value)",
+            "price.currency: must be an ISO 4217 currency code (invalid)",
+        ]
+    );
+}
+
+#[test]
 fn a_body_is_one_object_that_gives_each_field_once() {
     assert_eq!(faults("[]"), ["body: must be an object (invalid_type)"]);
     assert_eq!(faults("null"), ["body: must be an object (invalid_type)"]);
