@@ -2,18 +2,28 @@
 //! holds for all of them (how to authenticate, how errors look), said once.
 
 use cleave_web::{FieldError, Problem};
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
-    Tag,
+    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, RefOr,
+    ResponseBuilder, Tag,
 };
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
 
 const PROBLEM: &str = "Problem";
 
-const TAGS: [(&str, &str); 7] = [
+/// What a platform asks, of no context and without a version.
+#[derive(OpenApi)]
+#[openapi(paths(
+    crate::host::health::live,
+    crate::host::health::ready,
+    crate::host::metrics::show,
+    super::keys::show
+))]
+struct Platform;
+
+const TAGS: [(&str, &str); 8] = [
     ("users", "Accounts and sessions."),
     ("inventory", "Products and their stock."),
     ("orders", "Orders and their fulfilment."),
@@ -24,11 +34,16 @@ const TAGS: [(&str, &str); 7] = [
         "ops",
         "For operators: sagas, dead letters, breakers, topology, audit.",
     ),
+    (
+        "platform",
+        "For what runs the program: health, metrics, keys. No version.",
+    ),
 ];
 
 /// The whole document over the contexts' operations.
-pub fn document(operations: OpenApi) -> OpenApi {
+pub fn document(operations: Document) -> Document {
     let mut document = operations;
+    document.merge(Platform::openapi());
     document.info = InfoBuilder::new()
         .title("Cleave")
         .version("1.0.0")
@@ -47,6 +62,7 @@ pub fn document(operations: OpenApi) -> OpenApi {
     document.tags = Some(TAGS.into_iter().map(tag).collect());
     add_common(document.components.get_or_insert_default());
     for item in document.paths.paths.values_mut() {
+        item.get.iter_mut().for_each(add_conditions);
         operations_of(item).for_each(add_problems);
     }
     document
@@ -96,9 +112,18 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// The refusals that the conventions bring with them, where an operation does
 /// not name them itself; and what nobody names is a problem all the same.
 fn add_problems(operation: &mut Operation) {
-    let mut statuses = vec!["429", "503", "default"];
+    // What a platform asks is not counted, and says itself how it fails.
+    let platform = operation.tags.iter().flatten().any(|tag| tag == "platform");
+    let mut statuses = if platform {
+        vec!["default"]
+    } else {
+        vec!["429", "503", "default"]
+    };
     if operation.security.is_some() {
         statuses.push("401");
+    }
+    if operation.tags.iter().flatten().any(|tag| tag == "ops") {
+        statuses.push("403");
     }
     if operation.request_body.is_some() {
         statuses.extend(["400", "413", "415", "422"]);
@@ -115,6 +140,34 @@ fn add_problems(operation: &mut Operation) {
         responses
             .entry(status.to_owned())
             .or_insert_with(|| problem.into());
+    }
+}
+
+/// What is shown with an entity tag need not be sent to whoever has it.
+fn add_conditions(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let tagged = match responses.get("200") {
+        Some(RefOr::T(shown)) => shown.headers.contains_key("ETag"),
+        _ => false,
+    };
+    if !tagged {
+        return;
+    }
+    let same = ResponseBuilder::new()
+        .description("It is as the client has it.")
+        .build();
+    responses
+        .entry("304".to_owned())
+        .or_insert_with(|| same.into());
+    if !takes(operation, &ParameterIn::Header, "If-None-Match") {
+        let condition = ParameterBuilder::new()
+            .name("If-None-Match")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("The `ETag` that the client has."))
+            .schema(Some(String::schema()))
+            .build();
+        let parameters = operation.parameters.get_or_insert_default();
+        parameters.push(condition.into());
     }
 }
 

@@ -26,7 +26,16 @@ pub(super) fn jwks(users: Arc<dyn UserPort>) -> Router {
         .with_state(users)
 }
 
-async fn show(
+/// The public keys that access tokens are verified with (RFC 7517).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "platform", operation_id = "get_signing_keys",
+    responses(
+        (status = 200, description = "The keys.", body = Object, content_type = "application/jwk-set+json"),
+        (status = 429, description = "`rate_limited`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`service_unavailable`.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn show(
     State(users): State<Arc<dyn UserPort>>,
     Call(call): Call,
 ) -> Result<impl IntoResponse, Problem> {

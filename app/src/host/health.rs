@@ -9,9 +9,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use cleave_store::StoreHealth;
+use cleave_web::schema::one_of;
 use http::StatusCode;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::Schema;
 
 /// Tells how one context is.
 pub type Health = Arc<dyn Fn() -> StoreHealth + Send + Sync>;
@@ -33,22 +35,58 @@ pub fn health(readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-#[derive(Serialize)]
-struct Report {
+/// Whether the program answers.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Liveness {
+    #[schema(schema_with = alive)]
     status: &'static str,
+}
+
+/// Whether every context takes work.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Readiness)]
+pub(crate) struct Report {
+    #[schema(schema_with = standings)]
+    status: &'static str,
+    /// Each by its name.
+    #[schema(value_type = HashMap<String, ContextReport>)]
     contexts: BTreeMap<&'static str, ContextReport>,
 }
 
-#[derive(Serialize)]
-struct ContextReport {
+/// Whether one context takes work.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ContextReadiness)]
+pub(crate) struct ContextReport {
+    #[schema(schema_with = standings)]
     status: &'static str,
 }
 
-async fn live() -> Json<serde_json::Value> {
-    Json(serde_json::json!({"status": "live"}))
+fn alive() -> Schema {
+    one_of(["live"])
 }
 
-async fn ready(State(readiness): State<Readiness>) -> Response {
+fn standings() -> Schema {
+    one_of(["ready", "failing", "stopping"])
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(
+    get, path = "/health/live", tag = "platform", operation_id = "get_liveness",
+    responses((status = 200, description = "It does.", body = Liveness))
+)]
+pub(crate) async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "live" })
+}
+
+/// Whether every context takes work.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "platform", operation_id = "get_readiness",
+    responses(
+        (status = 200, description = "All of them do.", body = Report),
+        (status = 503, description = "One does not, or the program is about to stop.", body = Report),
+    )
+)]
+pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
     let stopping = readiness.stop.is_cancelled();
     let contexts: BTreeMap<_, _> = readiness
         .contexts

@@ -55,7 +55,12 @@ pub fn metrics(metrics: Metrics) -> Router {
         .with_state(metrics)
 }
 
-async fn show(State(metrics): State<Metrics>) -> impl IntoResponse {
+/// What the process has counted and measured, as Prometheus reads it.
+#[utoipa::path(
+    get, path = "/metrics", tag = "platform", operation_id = "get_metrics",
+    responses((status = 200, description = "Metrics.", body = String, content_type = "text/plain; version=0.0.4; charset=utf-8"))
+)]
+pub(crate) async fn show(State(metrics): State<Metrics>) -> impl IntoResponse {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, kind)], metrics.0.render())
 }

@@ -1,8 +1,8 @@
 //! What carries the gateway: the listener, and the addresses that a platform
 //! asks for (health, metrics). Nothing here knows a use case.
 
-mod health;
-mod metrics;
+pub(crate) mod health;
+pub(crate) mod metrics;
 mod server;
 mod settings;
 

@@ -18,7 +18,7 @@ use crate::domain::Shipment;
     operation_id = "dispatch_shipment",
     params(("id" = ShipmentId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses(
-        (status = 200, body = ShipmentBody),
+        (status = 200, body = ShipmentBody, headers(("ETag" = String))),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -50,7 +50,7 @@ pub(super) async fn dispatch_shipment(
     operation_id = "deliver_shipment",
     params(("id" = ShipmentId, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses(
-        (status = 200, body = ShipmentBody),
+        (status = 200, body = ShipmentBody, headers(("ETag" = String))),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),

@@ -20,7 +20,7 @@ use crate::domain::{EmailAddress, NewAccount, Password, Role};
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat.")),
     request_body = RegisterBody,
     responses(
-        (status = 201, description = "The account.", body = UserView),
+        (status = 201, description = "The account.", body = UserView, headers(("Location" = String), ("ETag" = String))),
         (status = 409, description = "`email_taken`.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation_failed`.", body = Problem, content_type = "application/problem+json"),
     )
@@ -90,7 +90,7 @@ pub(super) async fn list_users(
     get, path = "/api/v1/users/{id}", tag = "users", operation_id = "get_user",
     params(("id" = cleave_vocabulary::UserId, Path)),
     responses(
-        (status = 200, description = "The user.", body = UserView),
+        (status = 200, description = "The user.", body = UserView, headers(("ETag" = String))),
         (status = 403, description = "`forbidden`: for admins only.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
     ),

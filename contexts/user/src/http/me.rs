@@ -13,7 +13,7 @@ use crate::domain::ProfileChange;
 #[utoipa::path(
     get, path = "/api/v1/users/me", tag = "users", operation_id = "get_me",
     responses(
-        (status = 200, description = "The account, with its `ETag`.", body = UserView),
+        (status = 200, description = "The account.", body = UserView, headers(("ETag" = String))),
         (status = 401, description = "`unauthorized`.", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = []))
@@ -33,7 +33,7 @@ pub(super) async fn get_me(
     params(("If-Match" = String, Header, description = "The `ETag` of the account as it was read.")),
     request_body = UpdateMeBody,
     responses(
-        (status = 200, description = "The account as it is now.", body = UserView),
+        (status = 200, description = "The account as it is now.", body = UserView, headers(("ETag" = String))),
         (status = 412, description = "`version_conflict`: it has changed since.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`validation_failed`.", body = Problem, content_type = "application/problem+json"),
         (status = 428, description = "`precondition_required`: `If-Match` is missing.", body = Problem, content_type = "application/problem+json"),
