@@ -99,8 +99,18 @@ impl Mask {
             }
             rest = after;
         }
-        without_tracking_numbers(masked + rest)
+        without_times(without_tracking_numbers(masked + rest))
     }
+}
+
+/// Times within a longer text.
+fn without_times(mut text: String) -> String {
+    const LENGTH: usize = 24;
+    let is_here = |text: &str, at: usize| text.get(at..at + LENGTH).is_some_and(is_time);
+    while let Some(at) = (0..text.len()).find(|at| is_here(&text, *at)) {
+        text.replace_range(at..at + LENGTH, "‹time›");
+    }
+    text
 }
 
 /// The simulated carrier makes its numbers of the shipment's id.

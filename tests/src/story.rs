@@ -32,7 +32,9 @@ const SHOWN: [&str; 12] = [
 /// Members whose values mean nothing to a reader, and come back in later requests.
 const OPAQUE: [&str; 3] = ["access_token", "next_cursor", "refresh_token"];
 /// A body that is longer stands on several lines.
-const LINE: usize = 100;
+const LINE: usize = 240;
+/// Text that is longer is not written out.
+const TEXT: usize = 100;
 
 /// A story that is being told.
 pub struct Story {
@@ -60,6 +62,8 @@ pub struct Ask<'s> {
     who: Option<Somebody>,
     headers: Vec<(String, String)>,
     body: Option<String>,
+    /// The body is shown as it is, and not as the JSON that it may be.
+    raw: bool,
     part: Option<fn(&Value) -> Value>,
 }
 
@@ -184,6 +188,7 @@ impl Story {
             who: None,
             headers: Vec::new(),
             body: None,
+            raw: false,
             part: None,
         }
     }
@@ -207,11 +212,26 @@ impl Story {
         let who = ask.who.map_or(String::new(), |name| format!(" ({name})"));
         let _ = writeln!(self.text, "\n{} {path}{who}", ask.method);
         for (name, value) in ask.headers {
-            let value = self.masked(value);
+            let value = match name.as_str() {
+                "last-event-id" => place_masked(value),
+                "if-match" | "if-none-match" => digest_masked(value),
+                _ if value.len() > TEXT => {
+                    format!("{}… ({} characters)", &value[..10], value.len())
+                }
+                _ => self.masked(value),
+            };
             let _ = writeln!(self.text, "{name}: {value}");
         }
         if let Some(body) = ask.body {
-            let shown = self.masked(&shown(body));
+            let json = serde_json::from_str(body).ok();
+            if let Some(json) = &json {
+                self.learn(json);
+            }
+            let shown = match json.filter(|_| !ask.raw) {
+                Some(json) => shown(json, body.len()),
+                None => raw(body),
+            };
+            let shown = self.masked(&shown);
             let _ = writeln!(self.text, "{shown}");
         }
     }
@@ -232,14 +252,18 @@ impl Story {
                 let _ = writeln!(self.text, "{name}: {value}");
             }
         }
-        let shown = match (&told.body, told.text.as_str()) {
-            (_, "") => return,
-            (Value::Null, text) => self.masked(text),
-            (body, _) => {
-                let body = part.map_or_else(|| body.clone(), |part| part(body));
-                let masked = self.mask.document(&body);
-                format!("{masked:#}")
+        let shown = match (part, &told.body, told.text.as_str()) {
+            (_, _, "") => return,
+            (None, Value::Null, text) => {
+                let lines = text.lines().map(|line| match line.strip_prefix("id: ") {
+                    Some(place) => format!("id: {}\n", place_masked(place)),
+                    None => format!("{line}\n"),
+                });
+                let text: String = lines.collect();
+                self.masked(&text)
             }
+            (None, body, _) => format!("{:#}", self.mask.document(body)),
+            (Some(part), body, _) => format!("{:#}", self.mask.document(&part(body))),
         };
         let _ = writeln!(self.text, "{}", shown.trim_end());
     }
@@ -247,7 +271,7 @@ impl Story {
     /// Notes what is opaque, so that it is known where it comes again.
     fn learn(&mut self, body: &Value) {
         for name in OPAQUE {
-            if let Some(value) = body[name].as_str() {
+            if let Some(value) = body[name].as_str().filter(|value| value.len() > 20) {
                 self.opaque.push((value.to_owned(), name));
             }
         }
@@ -308,6 +332,7 @@ struct Put<'a> {
     who: Option<&'a str>,
     headers: &'a [(String, String)],
     body: Option<&'a str>,
+    raw: bool,
 }
 
 impl Ask<'_> {
@@ -343,6 +368,7 @@ impl Ask<'_> {
     pub fn typed(self, kind: &str, body: impl Into<String>) -> Self {
         let mut ask = self.header("content-type", kind);
         ask.body = Some(body.into());
+        ask.raw = true;
         ask
     }
 
@@ -350,6 +376,7 @@ impl Ask<'_> {
     pub fn untyped(mut self, body: impl Into<String>) -> Self {
         self.headers.push(("content-type".into(), String::new()));
         self.body = Some(body.into());
+        self.raw = true;
         self
     }
 
@@ -394,6 +421,7 @@ impl Ask<'_> {
             who: self.who.as_ref().map(|who| who.name.as_str()),
             headers: &headers,
             body: self.body.as_deref(),
+            raw: self.raw,
         });
         self.story.put_answer(&told, self.part);
         told
@@ -465,17 +493,29 @@ fn demand_problem(told: &Told, correlation: &str, replayed: bool) {
     assert!(!must_wait || !told.header("retry-after").is_empty());
 }
 
-/// A body that is sent, in as many lines as it needs.
-fn shown(body: &str) -> String {
-    let text = match serde_json::from_str::<Value>(body) {
-        Ok(json) if body.len() > LINE => format!("{:#}", abridged(json)),
-        _ => body.to_owned(),
+/// A body of so many bytes that is sent, in as many lines as it needs.
+fn shown(json: Value, bytes: usize) -> String {
+    let text = if bytes <= LINE {
+        return abridged(json).to_string();
+    } else {
+        format!("{:#}", abridged(json))
     };
     if text.len() < 4000 {
         return text;
     }
     let start: String = text.chars().take(40).collect();
-    format!("{start}… ({} bytes)", body.len())
+    format!("{start}… ({bytes} bytes)")
+}
+
+/// A body as it is sent, with what can't be seen said.
+fn raw(body: &str) -> String {
+    let blanks = body.len() - body.trim_end().len();
+    let start: String = body.trim_end().chars().take(LINE).collect();
+    match (blanks, body.len()) {
+        (_, 0) => "‹nothing›".to_owned(),
+        (0, _) => start,
+        (blanks, bytes) => format!("{start}‹{blanks} blanks› ({bytes} bytes)"),
+    }
 }
 
 /// Text that is long for length's sake says how long it is.
@@ -486,12 +526,21 @@ fn abridged(json: Value) -> Value {
             members.map(|(name, it)| (name, abridged(it))).collect()
         }
         Value::Array(items) => items.into_iter().map(abridged).collect(),
-        Value::String(text) if text.chars().count() > LINE => {
+        Value::String(text) if text.chars().count() > TEXT => {
             let start: String = text.chars().take(10).collect();
             format!("{start}… ({} characters)", text.chars().count()).into()
         }
         other => other,
     }
+}
+
+/// A reader's place in a stream of events.
+fn place_masked(place: &str) -> String {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if place.split('-').count() == 3 && place.split('-').all(digits) {
+        return "‹place›".to_owned();
+    }
+    place.to_owned()
 }
 
 /// A tag that says a version is shown, one that is a digest is not.
@@ -501,7 +550,16 @@ fn weight_masked(tag: &str) -> String {
     if says_versions && !inner.starts_with('-') {
         return tag.to_owned();
     }
+    let masked = digest_masked(tag);
+    assert_ne!(masked, tag, "neither versions nor a digest");
+    masked
+}
+
+fn digest_masked(tag: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    assert!(inner.len() == 16 && inner.bytes().all(fits), "{tag}");
-    "\"‹digest›\"".to_owned()
+    let inner = tag.trim_matches('"');
+    if inner.len() == 16 && inner.bytes().all(fits) {
+        return "\"‹digest›\"".to_owned();
+    }
+    tag.to_owned()
 }

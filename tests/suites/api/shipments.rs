@@ -1,0 +1,129 @@
+//! `/api/v1/shipments`.
+
+use cleave_tests::shop::{Shop, order};
+use cleave_tests::story::{Somebody, Story};
+use insta::assert_snapshot;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::shop;
+
+const SHIPMENTS: &str = "/api/v1/shipments";
+/// Well-formed ids of nothing.
+const NONE: &str = "shp_00000000000000000000000000";
+const NO_ORDER: &str = "ord_00000000000000000000000000";
+
+/// An order whose shipment is scheduled.
+async fn scheduled(shop: &Shop, who: &Somebody, sku: &str) -> Value {
+    let product = shop.product(sku, 10).await;
+    let (body, wait) = (
+        order(&[(&product, 1)], "pm_card_visa"),
+        [("prefer", "wait=30")],
+    );
+    let token = Some(&*who.token);
+    let client = shop.client();
+    let made = client.send(Method::POST, "/api/v1/orders", token, &wait, Some(&body));
+    made.await.body
+}
+
+fn shipment_of(order: &Value) -> String {
+    let id = order["shipment"]["id"].as_str().expect("a shipment");
+    format!("{SHIPMENTS}/{id}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shipment_is_read_by_its_owner_and_by_admins() {
+    let shop = shop().await;
+    let mut story = Story::of(&shop).await;
+    let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
+    let one = shipment_of(&scheduled(&shop, &ann, "LAMP").await);
+    let told = story.get(&one).by(&ann).send().await;
+    story
+        .get(&one)
+        .by(&shop.operator())
+        .header("if-none-match", told.header("etag"))
+        .send()
+        .await;
+    story.note("For others it is not there.");
+    story.get(&one).by(&ben).send().await;
+    story.get(&one).send().await;
+    for id in [NONE, "7"] {
+        story.get(format!("{SHIPMENTS}/{id}")).by(&ann).send().await;
+    }
+    assert_snapshot!(story.text());
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shipments_are_listed_for_their_owner_and_all_for_an_admin() {
+    let shop = shop().await;
+    let mut story = Story::of(&shop).await;
+    let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
+    let first = scheduled(&shop, &ann, "ONE").await;
+    scheduled(&shop, &ben, "TWO").await;
+    scheduled(&shop, &ann, "THREE").await;
+    let part = |page: &Value| {
+        let items = page["items"].as_array().into_iter().flatten();
+        let items = items.map(|it| json!({"id": it["id"], "user_id": it["user_id"]}));
+        json!({"items": items.collect::<Value>(), "next_cursor": page["next_cursor"]})
+    };
+    story.get(SHIPMENTS).by(&ann).showing(part).send().await;
+    let admin = shop.operator();
+    let path = format!("{SHIPMENTS}?limit=2");
+    let page = story.get(path).by(&admin).showing(part).send().await;
+    let cursor = page.body["next_cursor"].as_str().expect("there is more");
+    let path = format!("{SHIPMENTS}?limit=2&cursor={cursor}");
+    story.get(path).by(&admin).showing(part).send().await;
+    story.note("Of one order; of nobody else's; of none.");
+    let order = first["id"].as_str().expect("an id");
+    for (id, who) in [(order, &ann), (order, &ben), (NO_ORDER, &ann)] {
+        let path = format!("{SHIPMENTS}?order_id={id}");
+        story.get(path).by(who).showing(part).send().await;
+    }
+    story.note("What is no id; and nobody's.");
+    let path = format!("{SHIPMENTS}?order_id=7");
+    story.get(path).by(&ann).send().await;
+    story.get(SHIPMENTS).send().await;
+    assert_snapshot!(story.text());
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_moves_a_shipment_to_its_end() {
+    let shop = shop().await;
+    let mut story = Story::of(&shop).await;
+    let (admin, ann) = (shop.operator(), shop.customer("ann").await);
+    let order = scheduled(&shop, &ann, "LAMP").await;
+    let one = shipment_of(&order);
+    let [dispatch, deliver] = ["dispatch", "deliver"].map(|verb| format!("{one}/{verb}"));
+    story.note("Nobody else does, and nothing is delivered before it is dispatched.");
+    for path in [&dispatch, &deliver] {
+        story.post(path).by(&ann).send().await;
+        story.post(path).send().await;
+    }
+    story.post(&deliver).by(&admin).send().await;
+    story.note("One after the other, each once.");
+    story.post(&dispatch).by(&admin).send().await;
+    story.post(&dispatch).by(&admin).send().await;
+    story.post(&deliver).by(&admin).send().await;
+    story.post(&deliver).by(&admin).send().await;
+    story.note("The order goes with it.");
+    let path = format!("/api/v1/orders/{}", order["id"].as_str().expect("an id"));
+    let delivered = |order: &Value| order["status"] == "delivered";
+    shop.client().until(&path, &ann.token, delivered).await;
+    story
+        .get(path)
+        .by(&ann)
+        .showing(|order| json!({"status": order["status"], "shipment": order["shipment"]}))
+        .send()
+        .await;
+    story.note("What is not there.");
+    for verb in ["dispatch", "deliver"] {
+        for id in [NONE, "7"] {
+            let path = format!("{SHIPMENTS}/{id}/{verb}");
+            story.post(path).by(&admin).send().await;
+        }
+    }
+    assert_snapshot!(story.text());
+    shop.close().await;
+}
