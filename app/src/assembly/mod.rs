@@ -56,6 +56,20 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
+    /// Nothing was ever kept there.
+    #[error("the data folder {} holds no data; set data_dir (--data-dir) to the folder of a server that has run", .0.display())]
+    NoData(PathBuf),
+    /// The disk is full, or the file may not grow.
+    #[error("no room is left in the data folder {} ({reason}); make room there, or move it to a larger disk and name its new place by data_dir (--data-dir)", path.display())]
+    NoRoom {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The key beside the databases is no key.
+    #[error("{} does not hold a key of 32 bytes; restore it from a backup, or delete it: what is sealed with it can then not be read again", .0.display())]
+    Key(PathBuf),
     /// A store can't be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -113,6 +127,16 @@ impl Assembly {
             world.clock.clone(),
         ));
         contexts::build(settings, &world, stores, secret, bus)
+    }
+
+    /// The same over what is there already, for commands that look at it: a name
+    /// that is mistyped is no empty shop.
+    pub async fn reopen(settings: &Settings, world: World) -> Result<Self, StartError> {
+        let path = settings.data_dir.clone();
+        if !stores::are_in(&path) {
+            return Err(StartError::NoData(path));
+        }
+        Self::build(settings, world).await
     }
 
     /// Who counts the invariants; to be asked before [`Assembly::start`].

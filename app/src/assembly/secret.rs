@@ -18,11 +18,7 @@ pub(super) fn load_or_make(folder: &Path) -> Result<[u8; 32], StartError> {
         reason,
     };
     match std::fs::read(&path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| {
-            failed(format!(
-                "{FILE} does not hold a key of 32 bytes; restore it, or delete it"
-            ))
-        }),
+        Ok(bytes) => bytes.try_into().map_err(|_| StartError::Key(path)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             make(&path).map_err(|error| failed(format!("{FILE} can't be made: {error}")))
         }

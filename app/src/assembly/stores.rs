@@ -1,7 +1,9 @@
 //! A database to each context: its own file in the data folder.
 
+use std::path::{Path, PathBuf};
+
 use cleave_migrations as migrations;
-use cleave_store::{SqliteOptions, Store};
+use cleave_store::{OpenError, SqliteOptions, Store};
 use sea_orm_migration::MigratorTrait;
 
 use super::StartError;
@@ -59,6 +61,11 @@ impl Stores {
     }
 }
 
+/// Whether a program has kept its data in this folder before.
+pub(super) fn are_in(folder: &Path) -> bool {
+    folder.join("order.db").exists()
+}
+
 async fn open<M: MigratorTrait>(
     settings: &Settings,
     name: &str,
@@ -69,9 +76,26 @@ async fn open<M: MigratorTrait>(
         options.clone(),
         name.to_owned(),
     );
+    let file = path.clone();
     let opened =
-        tokio::task::spawn_blocking(move || Store::open_sqlite(&called, path, &options)).await;
+        tokio::task::spawn_blocking(move || Store::open_sqlite(&called, file, &options)).await;
     let store = opened.map_err(|error| StartError::of("store", error))??;
-    store.migrate::<M>().await?;
+    let migrated = store.migrate::<M>().await;
+    migrated.map_err(|error| explained(error, path, &settings.data_dir))?;
     Ok(store)
+}
+
+/// What a migration met that is not its own fault: a file that is damaged behind
+/// its first page, or a disk without room.
+fn explained(error: OpenError, path: PathBuf, folder: &Path) -> StartError {
+    match error {
+        OpenError::Migration { reason, .. } if reason.contains("malformed") => {
+            OpenError::Corrupt { path, reason }.into()
+        }
+        OpenError::Migration { reason, .. } if reason.contains("disk is full") => {
+            let path = folder.to_owned();
+            StartError::NoRoom { path, reason }
+        }
+        error => error.into(),
+    }
 }

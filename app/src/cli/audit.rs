@@ -26,7 +26,7 @@ pub(super) struct Audit {
     #[command(flatten)]
     sources: Sources,
     /// Ask the server that runs there instead
-    #[arg(long, requires = "email", requires = "password")]
+    #[arg(long, value_parser = super::server, requires = "email", requires = "password")]
     url: Option<String>,
     /// An admin's e-mail address, for --url
     #[arg(long)]
@@ -63,7 +63,7 @@ impl Audit {
 
     async fn count(&self) -> Result<Value, CommandError> {
         let settings = super::settings(&self.sources.layers())?;
-        let assembly = Assembly::build(&settings, World::default())
+        let assembly = Assembly::reopen(&settings, World::default())
             .await
             .map_err(CommandError::failure)?;
         let seen = Arc::new(Seen::default());

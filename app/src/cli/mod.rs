@@ -134,6 +134,17 @@ fn told(error: CommandError) -> ExitCode {
     ExitCode::from(status)
 }
 
+/// The base URL of a server, as a flag gives it.
+fn server(text: &str) -> Result<String, String> {
+    let usable = reqwest::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if usable {
+        Ok(text.to_owned())
+    } else {
+        Err("write where the server is, as in http://127.0.0.1:8080".to_owned())
+    }
+}
+
 /// The settings, with the log begun as they say.
 fn settings(layers: &Layers) -> Result<Settings, CommandError> {
     let settings = Settings::load(layers)?;

@@ -19,7 +19,7 @@ pub(super) struct RebuildCommand {
 impl RebuildCommand {
     pub(super) async fn run(self) -> CommandResult {
         let settings = super::settings(&self.sources.layers())?;
-        let assembly = Assembly::build(&settings, World::default())
+        let assembly = Assembly::reopen(&settings, World::default())
             .await
             .map_err(CommandError::failure)?;
         let terminal = std::io::stderr().is_terminal();

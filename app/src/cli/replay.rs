@@ -34,7 +34,7 @@ pub(super) struct ReplayCommand {
     #[arg(value_name = "ORDERS.csv")]
     file: PathBuf,
     /// Place them with the server that runs there
-    #[arg(long)]
+    #[arg(long, value_parser = super::server)]
     url: Option<String>,
     /// Who places them, for --url
     #[arg(long, default_value = CUSTOMER.email)]

@@ -7,6 +7,7 @@ mod place;
 mod progress;
 mod summary;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,8 +47,27 @@ pub enum ReplayError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// There was nothing to place.
-    #[error("{0} holds no order that can be placed")]
-    Empty(String),
+    #[error("{path} holds no order that can be placed{}", reasons(.refused))]
+    Empty {
+        /// The file.
+        path: String,
+        /// Why not.
+        refused: Vec<RefusedRow>,
+    },
+}
+
+/// The first few, for a message.
+fn reasons(refused: &[RefusedRow]) -> String {
+    const TOLD: usize = 5;
+    let mut text = String::new();
+    for RefusedRow { line, reason } in refused.iter().take(TOLD) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  line {line}: {reason}");
+    }
+    if refused.len() > TOLD {
+        let _ = write!(text, "\n  and {} rows more", refused.len() - TOLD);
+    }
+    text
 }
 
 /// Places the orders of the file, and waits for each to be paid or cancelled.
@@ -68,7 +88,10 @@ pub async fn run(
         .filter_map(|order| place::resolve(order, &products, &mut summary))
         .collect();
     if orders.is_empty() {
-        return Err(ReplayError::Empty(replay.file.display().to_string()));
+        return Err(ReplayError::Empty {
+            path: replay.file.display().to_string(),
+            refused: summary.refused,
+        });
     }
     let mut progress = progress::Progress::new(orders.len() as u64);
     summary.start();

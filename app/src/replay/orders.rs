@@ -2,6 +2,8 @@
 //! A row that can't be used is refused with its line number; the others go on.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::countries;
@@ -69,6 +71,19 @@ pub enum FileError {
         /// What the system said.
         reason: String,
     },
+    /// There is nothing in it.
+    #[error("{0} is empty; its first line must name {names}", names = COLUMNS.join(","))]
+    Empty(String),
+    /// It would not fit in memory.
+    #[error(
+        "{path} is longer than {limit} bytes; split it, and replay the parts one after the other"
+    )]
+    TooLong {
+        /// The file.
+        path: String,
+        /// What it may have.
+        limit: usize,
+    },
     /// Its first line lacks columns.
     #[error("{path} lacks the column{} {}; its first line must name {}", if missing.len() == 1 { "" } else { "s" }, missing.join(", "), COLUMNS.join(","))]
     Columns {
@@ -79,13 +94,31 @@ pub enum FileError {
     },
 }
 
+/// Rows of one order may stand anywhere in the file, so all of it is read before
+/// any order is placed: some millions of rows.
+const LONGEST: usize = 256 * 1024 * 1024;
+
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Recorded, FileError> {
-    let bytes = std::fs::read(path).map_err(|error| FileError::Unreadable {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    })?;
-    parse(&path.display().to_string(), &bytes)
+    read_up_to(path, LONGEST)
+}
+
+fn read_up_to(path: &Path, limit: usize) -> Result<Recorded, FileError> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        let mut some = file.take(limit as u64 + 1);
+        some.read_to_end(&mut bytes)
+    });
+    match read {
+        Err(error) => Err(FileError::Unreadable {
+            path: name,
+            reason: error.to_string(),
+        }),
+        Ok(0) => Err(FileError::Empty(name)),
+        Ok(length) if length > limit => Err(FileError::TooLong { path: name, limit }),
+        Ok(_) => parse(&name, &bytes),
+    }
 }
 
 fn parse(path: &str, bytes: &[u8]) -> Result<Recorded, FileError> {
@@ -270,5 +303,17 @@ mod tests {
         ));
         let recorded = read(path).expect("the file is part of the project");
         assert_eq!((recorded.orders.len(), recorded.refused.len()), (10_000, 0));
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_before_all_of_it_is_read() {
+        let path = Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../config/demo/orders.csv"
+        ));
+        let error = read_up_to(path, 1000).expect_err("too long").to_string();
+        assert!(error.ends_with(
+            "orders.csv is longer than 1000 bytes; split it, and replay the parts one after the other"
+        ), "{error}");
     }
 }

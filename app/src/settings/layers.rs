@@ -296,6 +296,9 @@ fn reason(error: &config::ConfigError) -> String {
 
 /// What serde expects, in the words of somebody who writes settings.
 fn plain(text: &str) -> String {
+    if text == "invalid socket address syntax" {
+        return "expected an address and a port, as in 127.0.0.1:8080 or [::1]:8080".to_owned();
+    }
     match text.split_once(", expected struct ") {
         Some((found, _)) => format!("{found}, expected a table of settings"),
         None => text.replace("expected a nonzero u32", "expected 1 or more"),

@@ -73,3 +73,38 @@ fn a_database_that_is_newer_than_the_program_is_refused() {
         ],
     );
 }
+
+#[test]
+fn a_folder_that_never_had_data_is_not_audited() {
+    let here = folder();
+    for command in ["audit", "rebuild"] {
+        let ended = run(here.path(), &[command, "--data-dir", "mistyped"], &[]);
+        refused(&ended, 1, &["mistyped", "holds no data", "--data-dir"]);
+    }
+    assert!(!here.path().join("mistyped").exists(), "nothing was made");
+}
+
+#[test]
+fn what_is_damaged_behind_its_first_page_or_beside_the_databases_is_named() {
+    let here = folder();
+    assert_eq!(
+        Program::serve(here.path(), &[], &[]).stop().0.code(),
+        Some(0)
+    );
+    let key = here.path().join("sealing.key");
+    let sound = std::fs::read(&key).expect("a key");
+    std::fs::write(&key, "short").expect("written");
+    refused(&serve_at(here.path()), 1, &["sealing.key", "32 bytes"]);
+    std::fs::write(&key, sound).expect("written");
+
+    let file = here.path().join("order.db");
+    let mut bytes = std::fs::read(&file).expect("a database");
+    let end = bytes.len();
+    bytes[4096..end].fill(0x5a);
+    std::fs::write(&file, bytes).expect("written");
+    refused(
+        &serve_at(here.path()),
+        1,
+        &["order.db", "damaged or not a database", "backup"],
+    );
+}

@@ -53,7 +53,7 @@ fn settings_that_cannot_be_read_are_named() {
     refused(
         &serve(&[("CLEAVE__HTTP__LISTEN", "everywhere")]),
         2,
-        &["http.listen"],
+        &["http.listen", "127.0.0.1:8080"],
     );
     written("[shipping.simulated]\npickup_after = \"2 days\"\n");
     refused(
