@@ -72,6 +72,10 @@ impl Mask {
             "correlation_id" | "next_cursor" | "refresh_token" | "access_token" | "traceparent" => {
                 format!("‹{name}›")
             }
+            // One that was given is shown.
+            "correlationid" if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                "‹correlationid›".to_owned()
+            }
             "gateway_reference" if is_reference(text) => {
                 format!("{}_‹gateway_reference›", &text[..2])
             }

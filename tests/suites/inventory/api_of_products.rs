@@ -37,12 +37,6 @@ async fn added(shop: &Shop, body: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_document_names_every_operation() {
-    let shop = Shop::open().await;
-    assert_json_snapshot!(shop.operations);
-}
-
-#[tokio::test]
 async fn a_product_that_was_added_can_be_read() {
     let shop = Shop::open().await;
     let told = shop

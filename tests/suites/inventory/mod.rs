@@ -5,6 +5,7 @@ mod api_of_products;
 mod api_of_stock;
 mod api_of_the_catalogue;
 mod catalogue;
+mod events;
 mod expiring;
 mod reserving;
 mod shop;

@@ -19,11 +19,9 @@ use cleave_vocabulary::{
 use cleave_web::{IdempotencyOptions, Role};
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 /// The context under test.
@@ -32,7 +30,6 @@ pub(super) struct Shop {
     pub(super) catalogue: Catalogue,
     pub(super) auditor: Arc<dyn Auditor>,
     pub(super) api: Api,
-    pub(super) operations: Vec<String>,
     tasks: Mutex<Vec<Task>>,
     pub(super) store: Store,
     pub(super) clock: ManualClock,
@@ -62,13 +59,12 @@ impl Shop {
             port,
             catalogue,
         } = build(Deps { needs, settings });
-        let (routes, document) = context.api.split_for_parts();
+        let (routes, _) = context.api.split_for_parts();
         Self {
             // What a caller in another process would see.
             port: Arc::new(Wired::new(port, Arc::new(clock.clone()))),
             catalogue,
             api: Api::trusting(routes),
-            operations: operations(&document),
             auditor: context.auditor,
             tasks: Mutex::new(context.tasks),
             store,
@@ -227,18 +223,6 @@ impl Running {
         self.stop.cancel();
         self.tasks.join_all().await;
     }
-}
-
-/// `get /api/v1/…`, as the document has them.
-fn operations(document: &OpenApi) -> Vec<String> {
-    let json = serde_json::to_value(&document.paths).expect("JSON");
-    let paths = json.as_object().expect("paths");
-    let named = |(path, item): (&String, &Value)| {
-        let methods = item.as_object().expect("operations").keys();
-        let named = methods.map(|method| format!("{method} {path}"));
-        named.collect::<Vec<_>>()
-    };
-    paths.iter().flat_map(named).collect()
 }
 
 /// A row of an import at 100 pence.

@@ -4,6 +4,7 @@
 
 mod audit;
 mod cancel;
+mod events;
 mod follow;
 mod fulfilment;
 mod list;
