@@ -25,7 +25,7 @@ async fn fate_of(script: Vec<(&'static str, Vec<Then>)>) -> (World, Value) {
     (world, order)
 }
 
-fn fulfilled(world: &World, order: &Value) {
+pub(super) fn fulfilled(world: &World, order: &Value) {
     let id = order["id"].as_str().expect("an id").parse().expect("an id");
     assert_eq!(order["status"], "paid", "{order}");
     assert_eq!(order["payment"]["status"], "completed");
@@ -42,7 +42,7 @@ fn fulfilled(world: &World, order: &Value) {
 }
 
 /// Cancelled for this reason, with nothing held, nothing kept, and no parcel.
-fn undone(world: &World, order: &Value, reason: &str, detail: Option<&str>) {
+pub(super) fn undone(world: &World, order: &Value, reason: &str, detail: Option<&str>) {
     let id = order["id"].as_str().expect("an id").parse().expect("an id");
     assert_eq!(order["status"], "cancelled", "{order}");
     assert_eq!(
@@ -324,6 +324,31 @@ async fn a_compensation_that_keeps_failing_waits_for_a_person() {
         .await;
     undone(&world, &order, "payment_declined", Some("Declined."));
     world.close().await;
+}
+
+#[tokio::test]
+async fn each_compensation_of_a_paid_order_may_wait_for_a_person() {
+    for undo in ["refund", "release"] {
+        let world = World::open().await;
+        let refused = Then::Refuse(SHIPPING_REFUSED, "We do not go there.");
+        world.shop.script("schedule", [refused]);
+        world.shop.script(undo, (0..3).map(|_| Then::Fail));
+        let tea = world.shop.sells("TEA", 450, 10);
+        let id = world.place(&body(&[(tea, 2)])).await;
+        let stuck = world.saga_until(id, SagaStatus::Stuck).await;
+        assert_eq!(world.order(id).await["status"], "paid", "{undo}");
+        let kept = if undo == "refund" { 900 } else { 0 };
+        assert_eq!(world.shop.kept(id), (1, kept), "{undo}");
+        assert_eq!(world.shop.holding(id), Some(HoldingState::Taken), "{undo}");
+        let taken = world.sagas.take_up(stuck.id, Takeup::Retry).await;
+        taken.expect("taken up");
+        world.saga_until(id, SagaStatus::Compensated).await;
+        world.quiet().await;
+        let order = world.order(id).await;
+        let detail = Some("We do not go there.");
+        undone(&world, &order, "shipping_refused", detail);
+        world.close().await;
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod audit;
 mod cancel;
 mod events;
+mod dying;
 mod follow;
 mod fulfilment;
 mod list;

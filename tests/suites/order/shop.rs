@@ -40,6 +40,10 @@ pub(super) enum Then {
     LoseCommand,
     /// It waits at the gate, and is then done.
     Wait(Gate),
+    /// It reaches the gate, undone, and nothing more is heard of it.
+    Hang(Gate),
+    /// It is done, and then nothing more is heard of it.
+    DoAndHang(Gate),
 }
 
 /// Where a call waits until a test lets it pass.
@@ -60,6 +64,12 @@ impl Gate {
         self.0[1].add_permits(1);
     }
 
+    /// Never returns.
+    async fn hang(&self) {
+        self.0[0].add_permits(1);
+        std::future::pending().await
+    }
+
     async fn pass(&self) {
         self.0[0].add_permits(1);
         self.0[1].acquire().await.expect("open").forget();
@@ -69,7 +79,7 @@ impl Gate {
 /// The three contexts.
 pub(super) struct Shop {
     books: Mutex<Books>,
-    bus: Arc<dyn EventBus>,
+    bus: Mutex<Arc<dyn EventBus>>,
     sources: HashMap<&'static str, EventSource>,
     ids: Arc<dyn IdSource>,
 }
@@ -85,6 +95,8 @@ struct Books {
     parcels: HashMap<OrderId, Parcel>,
     receipts: Vec<Receipt>,
     said: Vec<(&'static str, Envelope)>,
+    /// All that ever went out.
+    history: Vec<Arc<Envelope>>,
 }
 
 struct Account {
@@ -109,7 +121,7 @@ impl Shop {
         let source = |name| EventSource::new(name, Arc::new(SystemClock), ids.clone());
         Self {
             books: Mutex::default(),
-            bus,
+            bus: Mutex::new(bus),
             sources: HashMap::from([
                 ("inventory", source("/contexts/inventory")),
                 ("payment", source("/contexts/payment")),
@@ -184,8 +196,24 @@ impl Shop {
     pub(super) async fn say<E: Event>(&self, context: &'static str, event: &E) {
         let call = CallContext::root(&*self.ids);
         let envelope = relayed(&self.sources[context].event(&call, event));
-        let receipt = self.bus.publish(envelope).await.expect("taken");
+        self.books.lock().history.push(envelope.clone());
+        let bus = self.bus.lock().clone();
+        let receipt = bus.publish(envelope).await.expect("taken");
         receipt.await.expect("handled");
+    }
+
+    /// The bus died with its listeners: says all of it again on another.
+    pub(super) async fn move_to(&self, bus: Arc<dyn EventBus>) {
+        *self.bus.lock() = bus.clone();
+        let history = {
+            let mut books = self.books.lock();
+            books.receipts.clear();
+            books.history.clone()
+        };
+        for envelope in history {
+            let receipt = bus.publish(envelope).await.expect("taken");
+            self.books.lock().receipts.push(receipt);
+        }
     }
 
     /// The carrier picks an order up.
@@ -264,9 +292,15 @@ impl Shop {
                 .get_mut(operation)
                 .and_then(VecDeque::pop_front)
         };
-        if let Some(Then::Wait(gate)) = &then {
-            gate.pass().await;
+        match &then {
+            Some(Then::Wait(gate)) => gate.pass().await,
+            Some(Then::Hang(gate)) => gate.hang().await,
+            _ => {}
         }
+        let hangs = match &then {
+            Some(Then::DoAndHang(gate)) => Some(gate.clone()),
+            _ => None,
+        };
         let answer = {
             let mut books = self.books.lock();
             let mut once = |effect: &mut dyn FnMut(&mut Books) -> Result<Value, Refusal>| {
@@ -283,7 +317,9 @@ impl Shop {
                 effect(books).map(|reply| serde_json::to_value(reply).expect("JSON"))
             };
             match then {
-                None | Some(Then::Wait(_)) => once(&mut act).map_err(PortError::from),
+                None | Some(Then::Wait(_) | Then::Hang(_) | Then::DoAndHang(_)) => {
+                    once(&mut act).map_err(PortError::from)
+                }
                 Some(Then::Refuse(code, message)) => {
                     let refused = Refusal::new(code, message);
                     once(&mut |_| Err(refused.clone())).map_err(PortError::from)
@@ -301,6 +337,9 @@ impl Shop {
             }
         };
         self.publish().await;
+        if let Some(gate) = hangs {
+            gate.hang().await;
+        }
         answer.map(|reply| serde_json::from_value(reply).expect("JSON"))
     }
 
@@ -331,7 +370,10 @@ impl Shop {
     async fn publish(&self) {
         let said = std::mem::take(&mut self.books.lock().said);
         for (_, envelope) in said {
-            let receipt = self.bus.publish(relayed(&envelope)).await.expect("taken");
+            let envelope = relayed(&envelope);
+            self.books.lock().history.push(envelope.clone());
+            let bus = self.bus.lock().clone();
+            let receipt = bus.publish(envelope).await.expect("taken");
             self.books.lock().receipts.push(receipt);
         }
     }

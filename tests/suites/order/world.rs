@@ -27,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 use super::shop::Shop;
 
 pub(super) struct World {
-    pub(super) temp: TempStore,
+    pub(super) temp: Arc<TempStore>,
+    settings: OrderSettings,
     pub(super) shop: Arc<Shop>,
     pub(super) api: Api,
     pub(super) routes: Router,
@@ -54,6 +55,11 @@ fn quick() -> OrderSettings {
     settings
 }
 
+fn bus() -> Arc<dyn EventBus> {
+    let options = InProcessOptions::default();
+    Arc::new(InProcessBus::new(&options, Arc::new(SystemClock)))
+}
+
 impl World {
     pub(super) async fn open() -> Self {
         Self::with(|_| {}).await
@@ -66,12 +72,32 @@ impl World {
     }
 
     async fn over(temp: TempStore, change: impl FnOnce(&mut OrderSettings)) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let options = InProcessOptions::default();
-        let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(&options, clock.clone()));
+        let bus = bus();
         let shop = Arc::new(Shop::new(bus.clone()));
         let mut settings = quick();
         change(&mut settings);
+        Self::start(Arc::new(temp), shop, bus, settings).await
+    }
+
+    /// Ends it as a dead process does, with its bus, and starts it again over
+    /// what it left.
+    pub(super) async fn crash(&mut self) {
+        self.tasks.shutdown().await;
+        let bus = bus();
+        let (temp, shop) = (self.temp.clone(), self.shop.clone());
+        let mut next = Self::start(temp, shop, bus.clone(), self.settings.clone()).await;
+        next.customer = self.customer;
+        *self = next;
+        self.shop.move_to(bus).await;
+    }
+
+    async fn start(
+        temp: Arc<TempStore>,
+        shop: Arc<Shop>,
+        bus: Arc<dyn EventBus>,
+        settings: OrderSettings,
+    ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let needs = Needs {
             store: temp.store.clone(),
             clock: clock.clone(),
@@ -80,7 +106,7 @@ impl World {
         };
         let built = build(Deps {
             needs,
-            settings,
+            settings: settings.clone(),
             inventory: Arc::new(WiredInventory::new(shop.clone(), clock.clone())),
             payment: Arc::new(WiredPayment::new(shop.clone(), clock.clone())),
             shipping: Arc::new(WiredShipping::new(shop.clone(), clock.clone())),
@@ -107,6 +133,7 @@ impl World {
         let (routes, _document) = context.api.split_for_parts();
         Self {
             temp,
+            settings,
             shop,
             api: Api::trusting(routes.clone()),
             routes,
