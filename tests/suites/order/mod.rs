@@ -4,8 +4,8 @@
 
 mod audit;
 mod cancel;
-mod events;
 mod dying;
+mod events;
 mod follow;
 mod fulfilment;
 mod list;
