@@ -35,7 +35,7 @@ impl Default for SqliteOptions {
             durable: true,
             max_pages: 0,
             cache_kib: 1024,
-            checkpoint_pages: 2000,
+            checkpoint_pages: 4000,
         }
     }
 }

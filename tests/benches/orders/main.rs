@@ -156,33 +156,52 @@ async fn allocated(pass: Duration) {
     );
 }
 
-/// Places many orders, and looks at cost and memory early and late.
+/// Whether an order costs the same, and memory stays the same, with many orders stored.
 async fn flat(orders: u64) {
     let server = Server::start();
     let load = Load::new(&server).await;
-    println!("\n  orders stored  orders/s  POST p50  CPU an order   RSS");
-    let part = Duration::from_secs(4);
-    let mut stored = 0;
-    let mut next = 1000;
-    while stored < orders {
-        let before = Counters::of(&server).await;
-        let run = load.run(64, part, Pass::Plain).await;
-        let after = Counters::of(&server).await;
-        stored += run.orders();
-        if stored >= next {
-            println!(
-                "{stored:>15}  {:>8.0}  {:>5.1} ms  {:>9.0} µs  {:>3} MB",
-                run.fulfilled_per_second(),
-                run.percentile(50),
-                after.cpu_micros_since(&before) / run.orders() as f64,
-                server.resident_mib(),
-            );
-            next = (stored * 2).min(orders.max(stored + 1));
-        }
-    }
+    let mut stored = fill(&server, &load, 0, 1000).await;
+    println!("\n  orders stored  POST p50  statements  CPU an order   RSS");
+    let few = weigh(&server, &load, &mut stored).await;
+    stored = fill(&server, &load, stored, orders).await;
+    let many = weigh(&server, &load, &mut stored).await;
+    println!(
+        "an order costs {:+.0} % with many stored",
+        (many / few - 1.0) * 100.0
+    );
     let again = server.restart();
     println!(
         "ready after a restart with {stored} orders: {} ms",
         again.as_millis()
     );
+}
+
+/// Places orders until there are so many; how many there are then.
+async fn fill(server: &Server, load: &Load, mut stored: u64, orders: u64) -> u64 {
+    while stored < orders {
+        let run = load.run(64, Duration::from_millis(500), Pass::Plain).await;
+        stored += run.orders();
+        eprint!("\r{stored} orders, {} MB ", server.resident_mib());
+    }
+    eprintln!();
+    stored
+}
+
+/// Weighs orders from their request to their delivery, with nothing else going
+/// on; the processor's time that each took.
+async fn weigh(server: &Server, load: &Load, stored: &mut u64) -> f64 {
+    server.quiet().await;
+    let before = Counters::of(server).await;
+    let run = load.run(64, Duration::from_secs(5), Pass::Plain).await;
+    server.quiet().await;
+    let after = Counters::of(server).await;
+    let each = after.cpu_micros_since(&before) / run.orders() as f64;
+    println!(
+        "{stored:>15}  {:>5.1} ms  {:>10.1}  {each:>9.0} µs  {:>3} MB",
+        run.percentile(50),
+        after.statements_since(&before) / run.orders() as f64,
+        server.resident_mib(),
+    );
+    *stored += run.orders();
+    each
 }

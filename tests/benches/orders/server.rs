@@ -220,6 +220,10 @@ impl Counters {
         self.values["cpu"] - before.values["cpu"]
     }
 
+    pub(crate) fn statements_since(&self, before: &Self) -> f64 {
+        self.values["statements"] - before.values["statements"]
+    }
+
     /// What was done since, for each of so many orders.
     pub(crate) fn since<'a>(&'a self, before: &'a Self, orders: u64) -> impl fmt::Display + 'a {
         std::fmt::from_fn(move |f| {
