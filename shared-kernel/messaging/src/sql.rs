@@ -75,8 +75,14 @@ fn placeholders(sql: &mut String, first: usize, count: usize) {
 
 /// The envelope as it is kept.
 pub(crate) fn to_text(event: &Envelope) -> Result<String, DbErr> {
-    serde_json::to_string(event).map_err(|error| DbErr::Json(error.to_string()))
+    let bad = |error: &dyn std::fmt::Display| DbErr::Json(error.to_string());
+    let mut text = Vec::with_capacity(ATTRIBUTES + event.data.get().len());
+    serde_json::to_writer(&mut text, event).map_err(|error| bad(&error))?;
+    String::from_utf8(text).map_err(|error| bad(&error))
 }
+
+/// What an envelope takes in bytes beside its data, or a little more.
+const ATTRIBUTES: usize = 512;
 
 /// The envelope that was kept.
 pub(crate) fn from_text(text: &str) -> Result<Envelope, DbErr> {

@@ -106,16 +106,42 @@ impl<K> Hash for Id<K> {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX: usize = 26;
 
-impl<K: Kind> fmt::Display for Id<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What stands for no digit in [`DIGITS`].
+const NONE: u8 = 0xFF;
+/// The value of each byte as a digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut value: u8 = 0;
+    while (value as usize) < ALPHABET.len() {
+        digits[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
+/// Room for the text of an id: a prefix of up to seven letters, an underscore, the rest.
+const ROOM: usize = 8 + SUFFIX;
+
+impl<K: Kind> Id<K> {
+    /// The text form, written into `room`: ids are written so often that it pays
+    /// not to format them piece by piece.
+    fn text(self, room: &mut [u8; ROOM]) -> &str {
+        let prefix = K::PREFIX.as_bytes();
+        let (head, rest) = room.split_at_mut(prefix.len() + 1);
+        head[..prefix.len()].copy_from_slice(prefix);
+        head[prefix.len()] = b'_';
         let mut bits = self.0.as_u128();
-        let mut text = [b'0'; SUFFIX];
-        for place in text.iter_mut().rev() {
+        for place in rest[..SUFFIX].iter_mut().rev() {
             *place = ALPHABET[(bits & 31) as usize];
             bits >>= 5;
         }
-        let text = std::str::from_utf8(&text).map_err(|_| fmt::Error)?;
-        write!(f, "{}_{text}", K::PREFIX)
+        // Letters of ASCII, all of them.
+        std::str::from_utf8(&room[..=prefix.len() + SUFFIX]).unwrap_or_default()
+    }
+}
+
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text(&mut [0; ROOM]))
     }
 }
 
@@ -159,22 +185,21 @@ fn decode(suffix: &str) -> Option<Uuid> {
     suffix
         .bytes()
         .try_fold(0_u128, |bits, byte| {
-            let digit = ALPHABET.iter().position(|letter| *letter == byte)?;
-            Some((bits << 5) | digit as u128)
+            let digit = DIGITS[usize::from(byte)];
+            (digit != NONE).then_some((bits << 5) | u128::from(digit))
         })
         .map(Uuid::from_u128)
 }
 
 impl<K: Kind> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut [0; ROOM]))
     }
 }
 
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        crate::text::parsed(deserializer)
     }
 }
 

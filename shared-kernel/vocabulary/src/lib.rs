@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod errors;
 pub mod id;
 pub mod money;
+mod text;
 
 pub use call::{CallContext, CorrelationId, TraceParent};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
