@@ -50,6 +50,25 @@ pub fn run(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Ended
     }
 }
 
+/// Runs the program with a reader of its standard output that goes away at once.
+///
+/// # Panics
+/// Where it cannot be started.
+pub fn run_unread(folder: &Path, words: &[&str]) -> Ended {
+    let mut process = command(folder, words, &[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(process.stdout.take());
+    let output = process.wait_with_output().expect("it ends");
+    Ended {
+        status: output.status,
+        out: String::new(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
 fn command(folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(path());
     command.args(words).current_dir(folder).stdin(Stdio::null());

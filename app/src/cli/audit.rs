@@ -37,7 +37,6 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    #[expect(clippy::print_stdout, reason = "the result of the command")]
     pub(super) async fn run(self) -> CommandResult {
         let report = match (&self.url, self.email.clone(), self.password.clone()) {
             (Some(url), Some(email), Some(password)) => {
@@ -45,7 +44,7 @@ impl Audit {
             }
             _ => self.count().await?,
         };
-        println!("{report:#}");
+        super::print(&format_args!("{report:#}"))?;
         let broken = report["checks"]
             .as_array()
             .into_iter()

@@ -10,6 +10,7 @@ mod serve;
 mod signals;
 mod user;
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -123,6 +124,15 @@ pub fn run() -> ExitCode {
         }
     });
     outcome.map_or_else(told, |()| ExitCode::SUCCESS)
+}
+
+/// Prints what a command came to. A reader that has closed the pipe has read enough.
+fn print(result: &impl std::fmt::Display) -> CommandResult {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{result}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::failure(error)),
+        _ => Ok(()),
+    }
 }
 
 fn told(error: CommandError) -> ExitCode {

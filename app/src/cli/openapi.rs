@@ -10,15 +10,10 @@ use super::{CommandError, CommandResult};
 pub(super) struct Openapi {}
 
 impl Openapi {
-    #[expect(clippy::print_stdout, reason = "the result of the command")]
     pub(super) async fn run(self) -> CommandResult {
         let document = crate::service::document()
             .await
             .map_err(CommandError::failure)?;
-        println!(
-            "{}",
-            document.to_pretty_json().map_err(CommandError::failure)?
-        );
-        Ok(())
+        super::print(&document.to_pretty_json().map_err(CommandError::failure)?)
     }
 }

@@ -60,14 +60,13 @@ pub(super) struct ReplayCommand {
 }
 
 impl ReplayCommand {
-    #[expect(clippy::print_stdout, reason = "the result of the command")]
     pub(super) async fn run(self) -> CommandResult {
         let stop = stop_requested();
         let summary = match &self.url {
             Some(url) => self.replay(url, &stop).await?,
             None => self.embedded(&stop).await?,
         };
-        println!("{summary}");
+        super::print(&summary)?;
         if summary.is_complete() {
             Ok(())
         } else {

@@ -7,7 +7,7 @@ mod settings;
 
 use std::path::Path;
 
-use cleave_tests::program::{Ended, run};
+use cleave_tests::program::{Ended, run, run_unread};
 use tempfile::TempDir;
 
 fn folder() -> TempDir {
@@ -64,6 +64,14 @@ fn help_and_version_are_answers_and_an_unknown_word_is_not() {
         let help = run(here.path(), &[command, "--help"], &[]).out;
         assert!(help.contains("Example"), "{command} --help has no example");
     }
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_failure() {
+    let folder = folder();
+    let ended = run_unread(folder.path(), &["openapi"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    assert_eq!(ended.err, "");
 }
 
 fn serve_at(data: &Path) -> Ended {
