@@ -107,7 +107,10 @@ async fn table(pass: Duration) {
     load.run(4, Duration::from_secs(2), Pass::Plain).await;
     println!("\nconnections  orders/s  POST p50  POST p99  paid p50  paid p99  of by hand   RSS");
     for connections in [1, 16, 64] {
+        // What is left of the pass before (deliveries, messages) is none of this one's.
+        server.quiet().await;
         let plain = load.run(connections, pass, Pass::Plain).await;
+        server.quiet().await;
         let paid = load.run(connections, pass / 2, Pass::UntilPaid).await;
         println!(
             "{connections:>11}  {:>8.0}  {:>5.1} ms  {:>5.1} ms  {:>5.1} ms  {:>5.1} ms  {:>9.0} %  {:>3} MB",
