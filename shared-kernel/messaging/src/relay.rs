@@ -29,6 +29,11 @@ pub struct RelayOptions {
     pub batch: u64,
     /// Events published and not yet settled, at the most.
     pub in_flight: usize,
+    /// How long the relay waits behind a commit for others, so that handlers get
+    /// more events at a time and stay out of the way of those who wait for an
+    /// answer. Nothing waits for it while events flow faster than that.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub linger: Duration,
     /// How often the watermark is written while events flow.
     #[serde(with = "cleave_vocabulary::duration")]
     pub watermark_every: Duration,
@@ -39,6 +44,7 @@ impl Default for RelayOptions {
         Self {
             batch: 256,
             in_flight: 4096,
+            linger: Duration::from_millis(2),
             watermark_every: Duration::from_millis(500),
         }
     }
@@ -52,6 +58,9 @@ impl RelayOptions {
         }
         if !(1..=1_000_000).contains(&self.in_flight) {
             return Err("bus.relay.in_flight must be 1 to 1000000".to_owned());
+        }
+        if self.linger > Duration::from_secs(1) {
+            return Err("bus.relay.linger must be 1s or less".to_owned());
         }
         if self.watermark_every.is_zero() {
             return Err("bus.relay.watermark_every must be longer than 0ms".to_owned());
@@ -233,6 +242,8 @@ impl Relay {
                     () = committed.notified() => {}
                     () = self.clock.sleep(POLL) => {}
                 }
+                // Real time: it is about the machine's work, not about the shop's day.
+                tokio::time::sleep(self.options.linger).await;
             }
         }
     }

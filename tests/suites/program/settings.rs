@@ -108,6 +108,11 @@ fn settings_that_are_out_of_range_are_named_with_their_origin() {
         refused(&ended, 2, &[key, "1000000", &variable]);
     }
     refused(
+        &serve("CLEAVE__BUS__RELAY__LINGER", "2m"),
+        2,
+        &["bus.relay.linger must be 1s or less"],
+    );
+    refused(
         &serve("CLEAVE__GATEWAY__RATE_LIMIT__BURST", "0"),
         2,
         &["gateway.rate_limit.burst", "1 or more"],
