@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::server::Server;
 
@@ -12,7 +14,7 @@ use crate::server::Server;
 pub(crate) enum Pass {
     /// The answer to its POST.
     Plain,
-    /// The order's fulfilment: paid, and its shipment arranged.
+    /// The order's fulfilment; then it looks when the order was paid.
     UntilPaid,
 }
 
@@ -27,8 +29,17 @@ pub(crate) struct Load {
 
 /// What one pass measured.
 pub(crate) struct Run {
+    /// To the answer.
     latencies: Vec<Duration>,
+    /// To the payment, where that was looked for.
+    paid: Vec<Duration>,
     took: Duration,
+}
+
+/// How long one order took.
+struct Took {
+    answer: Duration,
+    paid: Option<Duration>,
 }
 
 impl Run {
@@ -40,15 +51,21 @@ impl Run {
         self.latencies.len() as f64 / self.took.as_secs_f64()
     }
 
-    /// In milliseconds.
+    /// From the request to its answer, in milliseconds.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
-        let place = (self.latencies.len() * percent)
-            .div_ceil(100)
-            .saturating_sub(1);
-        self.latencies
-            .get(place)
-            .map_or(0.0, |took| took.as_secs_f64() * 1e3)
+        percentile(&self.latencies, percent)
     }
+
+    /// From the request to the payment, in milliseconds.
+    pub(crate) fn paid(&self, percent: usize) -> f64 {
+        percentile(&self.paid, percent)
+    }
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    let took = sorted.get(place);
+    took.map_or(0.0, |took| took.as_secs_f64() * 1e3)
 }
 
 impl Load {
@@ -138,17 +155,24 @@ impl Load {
         let begun = Instant::now();
         let clients = (0..connections)
             .map(|client| self.client(run * 1000 + client, begun + span, pass, &token));
-        let mut latencies: Vec<Duration> = futures::future::join_all(clients)
+        let all: Vec<Took> = futures::future::join_all(clients)
             .await
             .into_iter()
             .flatten()
             .collect();
+        let mut latencies: Vec<Duration> = all.iter().map(|took| took.answer).collect();
+        let mut paid: Vec<Duration> = all.iter().filter_map(|took| took.paid).collect();
         while self.fulfilled().await < fulfilled + latencies.len() as f64 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let took = begun.elapsed();
         latencies.sort_unstable();
-        Run { latencies, took }
+        paid.sort_unstable();
+        Run {
+            latencies,
+            paid,
+            took,
+        }
     }
 
     /// Orders whose saga has come to its end.
@@ -167,7 +191,7 @@ impl Load {
             .sum()
     }
 
-    async fn client(&self, client: u64, until: Instant, pass: Pass, token: &str) -> Vec<Duration> {
+    async fn client(&self, client: u64, until: Instant, pass: Pass, token: &str) -> Vec<Took> {
         let http = reqwest::Client::builder()
             .tcp_nodelay(true)
             .pool_max_idle_per_host(1)
@@ -190,7 +214,7 @@ impl Load {
                 r#"{{"items":[{}],"payment_method":"pm_card_visa","shipping_address":{{"name":"A Customer","line1":"1 High Street","city":"London","postal_code":"N1 9GU","country":"GB"}}}}"#,
                 lines.join(",")
             );
-            let begun = Instant::now();
+            let (begun, at) = (Instant::now(), OffsetDateTime::now_utc());
             let mut request = http
                 .post(&self.orders)
                 .header("authorization", format!("Bearer {token}"))
@@ -203,9 +227,35 @@ impl Load {
             let answer = request.send().await.expect("answers");
             let status = answer.status();
             let text = answer.text().await.expect("a body");
-            took.push(begun.elapsed());
+            let answer = begun.elapsed();
             assert_eq!(status.as_u16(), 201, "{text}");
+            let paid = match pass {
+                Pass::Plain => None,
+                Pass::UntilPaid => Some(self.paid_at(&http, token, &text).await - at),
+            };
+            let paid = paid.and_then(|paid| Duration::try_from(paid).ok());
+            took.push(Took { answer, paid });
         }
         took
+    }
+
+    /// When an order was paid, as its timeline tells; the end of that millisecond.
+    async fn paid_at(&self, http: &reqwest::Client, token: &str, order: &str) -> OffsetDateTime {
+        let order: Value = serde_json::from_str(order).expect("json");
+        let id = order["id"].as_str().expect("an id");
+        let timeline = http
+            .get(format!("{}/{id}/timeline", self.orders))
+            .header("authorization", format!("Bearer {token}"))
+            .send()
+            .await
+            .expect("answers");
+        let timeline: Value = timeline.json().await.expect("json");
+        let items = timeline["items"].as_array().expect("items");
+        let paid = items
+            .iter()
+            .find(|item| item["kind"] == "status" && item["name"] == "paid")
+            .and_then(|item| item["at"].as_str())
+            .expect("it is paid");
+        OffsetDateTime::parse(paid, &Rfc3339).expect("a time") + Duration::from_millis(1)
     }
 }
