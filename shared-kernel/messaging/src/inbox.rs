@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use cleave_store::{Tx, Unit};
+use cleave_store::{Tx, Unit, portions};
 use cleave_vocabulary::{EventId, Timestamp};
 use sea_orm::{DbErr, Value};
 use uuid::Uuid;
@@ -35,24 +35,25 @@ impl Inbox {
     }
 }
 
-/// Records that `handler` takes over `events` in this transaction, in one
-/// statement, and says how many of them are new to it. `events` must not repeat
-/// among themselves, and be no more than [`sql::ROWS`].
+/// Records that `handler` takes over `events` in this transaction, and says how
+/// many of them are new to it. `events` must not repeat among themselves.
 pub(crate) async fn record(
     tx: &Tx,
     handler: &str,
-    events: impl ExactSizeIterator<Item = EventId>,
+    events: &[EventId],
     at: Timestamp,
 ) -> Result<usize, DbErr> {
     const HEAD: &str = "INSERT INTO inbox (event_id, handler, handled_at) VALUES ";
     const TAIL: &str = " ON CONFLICT (event_id, handler) DO NOTHING";
-    let rows = events.len();
-    let mut values: Vec<Value> = Vec::with_capacity(rows * 3);
-    for event in events {
-        values.extend([event.uuid().into(), handler.into(), at.as_micros().into()]);
+    let mut fresh = 0;
+    for rows in portions(events) {
+        let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 3);
+        for event in rows {
+            values.extend([event.uuid().into(), handler.into(), at.as_micros().into()]);
+        }
+        fresh += execute(tx, sql::values_list(HEAD, 3, rows.len(), TAIL), values).await?;
     }
-    let fresh = execute(tx, sql::values_list(HEAD, 3, rows, TAIL), values).await?;
-    Ok(usize::try_from(fresh).unwrap_or(rows))
+    Ok(usize::try_from(fresh).unwrap_or(events.len()))
 }
 
 /// Forgets up to `limit` rows of events that were made, and handled, before

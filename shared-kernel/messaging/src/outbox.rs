@@ -7,7 +7,7 @@
 //! before they commit; over such a store these queries must claim rows by their
 //! state, and here is the place.
 
-use cleave_store::{Signal, Tx, Unit};
+use cleave_store::{Signal, Tx, Unit, portions};
 use cleave_vocabulary::Envelope;
 use sea_orm::{DbErr, QueryResult, Value};
 
@@ -23,7 +23,7 @@ impl Outbox {
     /// Writes events in the unit's transaction; they go out after its commit, in this order.
     pub async fn append(tx: &Tx, events: &[Envelope]) -> Result<(), DbErr> {
         const HEAD: &str = "INSERT INTO outbox (subject, envelope) VALUES ";
-        for rows in events.chunks(sql::ROWS) {
+        for rows in portions(events) {
             let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 2);
             for event in rows {
                 values.push(event.subject.as_str().into());

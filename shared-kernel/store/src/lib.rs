@@ -12,12 +12,14 @@
 
 mod error;
 mod options;
+mod portions;
 mod sqlite;
 mod store;
 mod tx;
 
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
 pub use options::SqliteOptions;
+pub use portions::portions;
 pub use store::{ReadStats, Store, StoreHealth, WriteStats};
 pub use tx::{Signal, Tx};
 

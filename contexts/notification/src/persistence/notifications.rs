@@ -1,6 +1,6 @@
 //! The table `notifications`.
 
-use cleave_store::Tx;
+use cleave_store::{Tx, portions};
 use cleave_vocabulary::{CorrelationId, NotificationId, OrderId, Timestamp, TraceParent, UserId};
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
@@ -100,7 +100,7 @@ pub(crate) async fn next_due(tx: &Tx) -> Result<Option<Timestamp>, DbErr> {
     Ok(due.map(Timestamp::from_micros))
 }
 
-/// Marks messages as sent, in one statement; returns those that were queued still.
+/// Marks messages as sent; returns those that were queued still.
 /// `due` is the latest due time among them: the few rows that are due by then are
 /// what the database has to look at, however many are queued.
 pub(crate) async fn mark_sent(
@@ -112,15 +112,19 @@ pub(crate) async fn mark_sent(
     const HEAD: &str = "UPDATE notifications SET status = 'sent', attempts = attempts + 1, \
          error = NULL, settled_at = $1 WHERE status = 'queued' AND due_at <= $2 \
          AND (user_id, id) IN (VALUES ";
-    let mut values: Vec<Value> = Vec::with_capacity(2 + messages.len() * 2);
-    values.extend([now.as_micros().into(), due.as_micros().into()]);
-    for (user, id) in messages {
-        values.extend([user.uuid().into(), id.uuid().into()]);
+    let mut marked = Vec::with_capacity(messages.len());
+    for portion in portions(messages) {
+        let mut values: Vec<Value> = Vec::with_capacity(2 + portion.len() * 2);
+        values.extend([now.as_micros().into(), due.as_micros().into()]);
+        for (user, id) in portion {
+            values.extend([user.uuid().into(), id.uuid().into()]);
+        }
+        let mark = sql::values_list(HEAD, 2, portion.len(), 3, ") RETURNING id");
+        for row in sql::query(tx, mark, values).await? {
+            marked.push(NotificationId::from_uuid(row.try_get("", "id")?));
+        }
     }
-    let mark = sql::values_list(HEAD, 2, messages.len(), 3, ") RETURNING id");
-    let rows = sql::query(tx, mark, values).await?;
-    let ids = rows.iter().map(|row| row.try_get("", "id"));
-    ids.map(|id| id.map(NotificationId::from_uuid)).collect()
+    Ok(marked)
 }
 
 /// Records what became of a message that was not sent; false where it was

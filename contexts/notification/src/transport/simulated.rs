@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cleave_store::{Store, StoreError, Tx, Unit, UnitError};
+use cleave_store::{Store, StoreError, Tx, Unit, UnitError, portions};
 use cleave_vocabulary::{
     CallContext, Clock, Failure, FailureKind, NotificationId, PortError, Timestamp,
 };
@@ -86,20 +86,21 @@ impl MailTransport for MailOutbox {
         let accepted = mails.iter().zip(&answers);
         let accepted = accepted.filter(|(_, answer)| **answer == Delivery::Accepted);
         let now = self.clock.now().as_micros();
-        let mut values: Vec<Value> = Vec::with_capacity(mails.len() * COLUMNS);
-        for (mail, _) in accepted {
-            values.extend([
+        let row = |(mail, _): (&Mail, _)| -> [Value; COLUMNS] {
+            [
                 mail.key.uuid().into(),
                 mail.to.as_str().into(),
                 mail.subject.as_str().into(),
                 mail.body.as_str().into(),
                 now.into(),
                 0_i64.into(),
-            ]);
-        }
+            ]
+        };
+        let rows: Vec<_> = accepted.map(row).collect();
         let unit = async move |tx: &Tx| -> Unit<()> {
-            if !values.is_empty() {
-                sql::execute(tx, insert(values.len() / COLUMNS), values.clone()).await?;
+            for portion in portions(&rows) {
+                let values = portion.iter().flatten().cloned().collect();
+                sql::execute(tx, insert(portion.len()), values).await?;
             }
             Ok(())
         };

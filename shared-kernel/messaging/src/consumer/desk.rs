@@ -91,8 +91,9 @@ impl Desk {
     ) -> Result<(), Together> {
         let (desk, at, count) = (self.clone(), self.clock.now(), events.len());
         let unit = async move |tx: &Tx| -> Unit<(), ()> {
-            let (name, ids) = (desk.handler.name, events.iter().map(|event| event.id));
-            if inbox::record(tx, name, ids, at).await? < events.len() {
+            let name = desk.handler.name;
+            let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+            if inbox::record(tx, name, &ids, at).await? < events.len() {
                 return Err(UnitError::Refused(()));
             }
             if desk.may_be_parked() && rows::any_parked(tx, name, &events).await? {
@@ -119,7 +120,7 @@ impl Desk {
         let (desk, at) = (self.clone(), self.clock.now());
         let unit = async move |tx: &Tx| -> Unit<(), HandleError> {
             let name = desk.handler.name;
-            if inbox::record(tx, name, std::iter::once(event.id), at).await? == 0 {
+            if inbox::record(tx, name, &[event.id], at).await? == 0 {
                 return Ok(());
             }
             if desk.may_be_parked() && rows::park(tx, name, &event).await? {
@@ -164,7 +165,7 @@ impl Desk {
         let (id, kind) = (event.id, event.kind.clone());
         let unit = async move |tx: &Tx| -> Unit<()> {
             let name = desk.handler.name;
-            let fresh = inbox::record(tx, name, std::iter::once(event.id), at).await? > 0;
+            let fresh = inbox::record(tx, name, &[event.id], at).await? > 0;
             if fresh && !rows::park(tx, name, &event).await? {
                 rows::bury(tx, name, &event, &error, attempts, at).await?;
             }
