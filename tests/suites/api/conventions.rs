@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{shop, shop_with, until_it_waits};
+use super::{saga_of, shop, shop_with, until_it_waits};
 
 const ORDERS: &str = "/api/v1/orders";
 const PRODUCTS: &str = "/api/v1/inventory/products";
@@ -39,7 +39,7 @@ async fn a_request_under_a_key_is_done_once() {
     let shop = shop().await;
     let mut story = Story::of(&shop).await;
     let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
-    let product = shop.product("LAMP", 3).await;
+    let product = shop.product("LAMP", 20).await;
     let body = order(&[(&product, 2)], "pm_card_chargeDeclined");
     let place = async |story: &mut Story, who: &Somebody, key: &str, body: &Value| {
         let ask = story.post(ORDERS).by(who).key(key).json(body);
@@ -55,7 +55,7 @@ async fn a_request_under_a_key_is_done_once() {
     let other = order(&[(&product, 1)], "pm_card_chargeDeclined");
     place(&mut story, &ann, "k-1", &other).await;
     story.note("A refusal is an outcome, too.");
-    let many = order(&[(&product, 9)], "pm_card_visa");
+    let many = order(&[(&product, 21)], "pm_card_visa");
     let refused = place(&mut story, &ann, "k-2", &many).await;
     let again = place(&mut story, &ann, "k-2", &many).await;
     assert_eq!(again.text, refused.text);
@@ -128,10 +128,8 @@ async fn every_post_that_changes_something_takes_a_key() {
     for _ in 0..2 {
         let made = client.post(ORDERS, &ann.token, &away).await.body;
         let id = made["id"].as_str().expect("an id").to_owned();
-        let path = format!("/api/v1/ops/sagas?order_id={id}");
-        let page = client.get(&path, &admin.token).await.body;
-        let saga = page["items"][0]["id"].as_str().expect("an id");
-        waiting.push((id, format!("/api/v1/ops/sagas/{saga}")));
+        let saga = saga_of(&shop, &id).await;
+        waiting.push((id, saga));
     }
     let welcomed = |page: &Value| page["items"][0]["id"].is_string();
     let inbox = client.until("/api/v1/notifications", &ann.token, welcomed);

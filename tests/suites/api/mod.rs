@@ -14,9 +14,13 @@ mod unversioned;
 mod users;
 
 use cleave_tests::shop::{Client, Shop};
+use cleave_tests::story::{Somebody, Story};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Well-formed, and nobody's.
+const NO_ORDER: &str = "ord_00000000000000000000000000";
 
 /// A shop whose carrier moves nothing by itself, so that a shipment stands where
 /// an admin has put it.
@@ -46,4 +50,39 @@ async fn until_it_waits(client: &Client, saga: &str, admin: &str) {
         saga["status"] == "waiting" && left.whole_seconds() >= 2
     };
     client.until(saga, admin, waits).await;
+}
+
+/// The saga of an order, by its path.
+async fn saga_of(shop: &Shop, order: &str) -> String {
+    let page = format!("/api/v1/ops/sagas?order_id={order}");
+    let page = shop.client().get(&page, &shop.admin).await.body;
+    let id = page["items"][0]["id"].as_str().expect("a saga");
+    format!("/api/v1/ops/sagas/{id}")
+}
+
+/// Tells how a collection of what orders lead to is listed. Two of its three
+/// items are `owner`'s, one of them led to by `order`; none is `other`'s by it.
+async fn tell_listing(
+    story: &mut Story,
+    collection: &str,
+    order: &Value,
+    [owner, other, admin]: [&Somebody; 3],
+    part: fn(&Value) -> Value,
+) {
+    story.get(collection).by(owner).showing(part).send().await;
+    let path = format!("{collection}?limit=2");
+    let page = story.get(path).by(admin).showing(part).send().await;
+    let cursor = page.body["next_cursor"].as_str().expect("there is more");
+    let path = format!("{collection}?limit=2&cursor={cursor}");
+    story.get(path).by(admin).showing(part).send().await;
+    story.note("Of one order; of nobody else's; of none.");
+    let order = order["id"].as_str().expect("an id");
+    for (id, who) in [(order, owner), (order, other), (NO_ORDER, owner)] {
+        let path = format!("{collection}?order_id={id}");
+        story.get(path).by(who).showing(part).send().await;
+    }
+    story.note("What is no id; and nobody's.");
+    let path = format!("{collection}?order_id=7");
+    story.get(path).by(owner).send().await;
+    story.get(collection).send().await;
 }

@@ -7,12 +7,11 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{shop, until_it_waits};
+use super::{NO_ORDER, saga_of, shop, until_it_waits};
 
 const OPS: &str = "/api/v1/ops";
 /// Well-formed ids of nothing.
 const NONE: &str = "sga_00000000000000000000000000";
-const NO_ORDER: &str = "ord_00000000000000000000000000";
 
 /// An order of one, paid so, once its fulfilment has settled or waits.
 async fn ordered(shop: &Shop, who: &Somebody, product: &str, method: &str) -> String {
@@ -27,13 +26,6 @@ async fn ordered(shop: &Shop, who: &Somebody, product: &str, method: &str) -> St
     let path = format!("{OPS}/sagas?order_id={id}");
     client.until(&path, &shop.admin, rests).await;
     id
-}
-
-async fn saga_of(shop: &Shop, order: &str) -> String {
-    let path = format!("{OPS}/sagas?order_id={order}");
-    let page = shop.client().get(&path, &shop.admin).await.body;
-    let id = page["items"][0]["id"].as_str().expect("a saga");
-    format!("{OPS}/sagas/{id}")
 }
 
 fn statuses(page: &Value) -> Value {

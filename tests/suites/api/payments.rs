@@ -6,12 +6,11 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::shop;
+use super::{saga_of, shop, tell_listing, until_it_waits};
 
 const PAYMENTS: &str = "/api/v1/payments";
 /// Well-formed ids of nothing.
 const NONE: &str = "pay_00000000000000000000000000";
-const NO_ORDER: &str = "ord_00000000000000000000000000";
 
 /// An order of four at 250 that is paid so; as its fulfilment left it.
 async fn paid(shop: &Shop, who: &Somebody, method: &str) -> Value {
@@ -71,23 +70,8 @@ async fn payments_are_listed_for_their_owner_and_all_for_an_admin() {
         let items = items.map(|it| json!({"id": it["id"], "method": it["method"]}));
         json!({"items": items.collect::<Value>(), "next_cursor": page["next_cursor"]})
     };
-    story.get(PAYMENTS).by(&ann).showing(part).send().await;
-    let admin = shop.operator();
-    let path = format!("{PAYMENTS}?limit=2");
-    let page = story.get(path).by(&admin).showing(part).send().await;
-    let cursor = page.body["next_cursor"].as_str().expect("there is more");
-    let path = format!("{PAYMENTS}?limit=2&cursor={cursor}");
-    story.get(path).by(&admin).showing(part).send().await;
-    story.note("Of one order; of nobody else's; of none.");
-    let order = first["id"].as_str().expect("an id");
-    for (id, who) in [(order, &ann), (order, &ben), (NO_ORDER, &ann)] {
-        let path = format!("{PAYMENTS}?order_id={id}");
-        story.get(path).by(who).showing(part).send().await;
-    }
-    story.note("What is no id; and nobody's.");
-    let path = format!("{PAYMENTS}?order_id=7");
-    story.get(path).by(&ann).send().await;
-    story.get(PAYMENTS).send().await;
+    let people = [&ann, &ben, &shop.operator()];
+    tell_listing(&mut story, PAYMENTS, &first, people, part).await;
     assert_snapshot!(story.text());
     shop.close().await;
 }
@@ -175,8 +159,10 @@ async fn a_refund_may_be_refused() {
     let away = client.post("/api/v1/orders", &ann.token, &away).await.body;
     let order = format!("/api/v1/orders/{}", away["id"].as_str().expect("an id"));
     let queued = |order: &Value| order["payment"]["status"] == "queued";
-    let away = client.until(&order, &ann.token, queued).await;
-    let path = format!("{}/refunds", payment_of(&away));
+    let shown = client.until(&order, &ann.token, queued).await;
+    let saga = saga_of(&shop, away["id"].as_str().expect("an id")).await;
+    until_it_waits(client, &saga, &admin.token).await;
+    let path = format!("{}/refunds", payment_of(&shown));
     story.post(path).by(&admin).json(&body).send().await;
     assert_snapshot!(story.text());
     client

@@ -6,12 +6,11 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::shop;
+use super::{shop, tell_listing};
 
 const SHIPMENTS: &str = "/api/v1/shipments";
 /// Well-formed ids of nothing.
 const NONE: &str = "shp_00000000000000000000000000";
-const NO_ORDER: &str = "ord_00000000000000000000000000";
 
 /// An order whose shipment is scheduled.
 async fn scheduled(shop: &Shop, who: &Somebody, sku: &str) -> Value {
@@ -67,23 +66,8 @@ async fn shipments_are_listed_for_their_owner_and_all_for_an_admin() {
         let items = items.map(|it| json!({"id": it["id"], "user_id": it["user_id"]}));
         json!({"items": items.collect::<Value>(), "next_cursor": page["next_cursor"]})
     };
-    story.get(SHIPMENTS).by(&ann).showing(part).send().await;
-    let admin = shop.operator();
-    let path = format!("{SHIPMENTS}?limit=2");
-    let page = story.get(path).by(&admin).showing(part).send().await;
-    let cursor = page.body["next_cursor"].as_str().expect("there is more");
-    let path = format!("{SHIPMENTS}?limit=2&cursor={cursor}");
-    story.get(path).by(&admin).showing(part).send().await;
-    story.note("Of one order; of nobody else's; of none.");
-    let order = first["id"].as_str().expect("an id");
-    for (id, who) in [(order, &ann), (order, &ben), (NO_ORDER, &ann)] {
-        let path = format!("{SHIPMENTS}?order_id={id}");
-        story.get(path).by(who).showing(part).send().await;
-    }
-    story.note("What is no id; and nobody's.");
-    let path = format!("{SHIPMENTS}?order_id=7");
-    story.get(path).by(&ann).send().await;
-    story.get(SHIPMENTS).send().await;
+    let people = [&ann, &ben, &shop.operator()];
+    tell_listing(&mut story, SHIPMENTS, &first, people, part).await;
     assert_snapshot!(story.text());
     shop.close().await;
 }
