@@ -10,7 +10,7 @@ use sea_orm_migration::MigratorTrait;
 use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 
-use crate::sqlite::{self, Caution, Command, Job, Opened, Readers, Writer, WriterShared};
+use crate::sqlite::{self, Command, Job, Opened, Readers, Writer, WriterShared};
 use crate::{OpenError, Signal, SqliteOptions, StoreError, Tx, Unit};
 
 /// What the writer did since it started: the cost of work, countable.
@@ -84,7 +84,6 @@ impl Store {
             commands: to_do,
             group_limit: options.group_limit,
             shared: shared.clone(),
-            caution: Caution::default(),
             _lock: opened.lock,
         };
         thread::Builder::new()

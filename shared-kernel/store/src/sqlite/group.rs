@@ -29,7 +29,7 @@ const CAUTIOUS_GROUPS: u32 = 32;
 
 /// Whether units are run under savepoints: for a while after one had to be undone.
 #[derive(Default)]
-pub(crate) struct Caution(u32);
+pub(super) struct Caution(u32);
 
 impl Caution {
     fn needed(&self) -> bool {
@@ -66,20 +66,13 @@ pub(super) fn run(
             Outcome::Committed => {}
             Outcome::Undo => {
                 caution.raise();
-                part.into_iter()
-                    .rev()
-                    .for_each(|job| waiting.push_front(job));
+                put_back(part, &mut waiting);
             }
-            Outcome::Lost => part
-                .into_iter()
-                .rev()
-                .for_each(|job| waiting.push_front(job)),
+            Outcome::Lost => put_back(part, &mut waiting),
             Outcome::Failed(error) if part.len() > 1 => {
                 tracing::debug!(store, %error, units = part.len(), "a common commit failed; each unit is committed alone");
                 limit = 1;
-                part.into_iter()
-                    .rev()
-                    .for_each(|job| waiting.push_front(job));
+                put_back(part, &mut waiting);
             }
             Outcome::Failed(error) => {
                 done.trouble = Some(error.to_string());
@@ -93,6 +86,12 @@ pub(super) fn run(
         }
     }
     done
+}
+
+/// Lets a part run again, before the others and in its order.
+fn put_back(mut part: VecDeque<Box<dyn Job>>, waiting: &mut VecDeque<Box<dyn Job>>) {
+    part.append(waiting);
+    *waiting = part;
 }
 
 enum Outcome {

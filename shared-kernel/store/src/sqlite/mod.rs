@@ -11,7 +11,6 @@ mod values;
 mod writer;
 
 pub(crate) use connection::{SharedConnection, is_full};
-pub(crate) use group::Caution;
 pub(crate) use job::{Job, job};
 pub(crate) use migrate::migrate;
 pub(crate) use open::{Opened, open};

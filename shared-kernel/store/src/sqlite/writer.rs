@@ -10,7 +10,8 @@ use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Caution, Job, SharedConnection, group};
+use super::group::{self, Caution};
+use super::{Job, SharedConnection};
 use crate::tx::Effects;
 use crate::{Signal, Tx};
 
@@ -45,26 +46,25 @@ pub(crate) struct Writer {
     pub(crate) commands: Receiver<Command>,
     pub(crate) group_limit: usize,
     pub(crate) shared: Arc<Shared>,
-    /// Whether units are run under savepoints.
-    pub(crate) caution: Caution,
     /// Keeps other processes away from the file until the thread ends.
     pub(crate) _lock: File,
 }
 
 impl Writer {
     /// Runs until it is told to close, or nobody holds the store any more.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(self) {
         let tx = Tx::new(self.connection.clone(), self.shared.statements.clone());
+        let mut caution = Caution::default();
         let mut next = None;
         while let Some(command) = next.take().or_else(|| self.commands.recv().ok()) {
             match command {
                 Command::Unit(job) => {
                     let (group, behind) = self.collect(job);
                     next = behind;
-                    self.commit(&tx, group);
+                    self.commit(&tx, group, &mut caution);
                 }
                 Command::Alone(action) => action(&self.connection),
-                Command::Close(closed) => return self.close(tx, closed),
+                Command::Close(closed) => return self.close(tx, caution, closed),
             }
         }
         self.checkpoint();
@@ -83,8 +83,8 @@ impl Writer {
         (group, None)
     }
 
-    fn commit(&mut self, tx: &Tx, group: Vec<Box<dyn Job>>) {
-        let done = group::run(&self.connection, tx, &self.name, group, &mut self.caution);
+    fn commit(&self, tx: &Tx, group: Vec<Box<dyn Job>>, caution: &mut Caution) {
+        let done = group::run(&self.connection, tx, &self.name, group, caution);
         self.shared.units.fetch_add(done.units, Ordering::Relaxed);
         self.shared
             .commits
@@ -134,12 +134,12 @@ impl Writer {
         }
     }
 
-    fn close(mut self, tx: Tx, closed: oneshot::Sender<()>) {
+    fn close(self, tx: Tx, mut caution: Caution, closed: oneshot::Sender<()>) {
         self.shared.closed.store(true, Ordering::Relaxed);
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Unit(job) = command {
                 let (group, _) = self.collect(job);
-                self.commit(&tx, group);
+                self.commit(&tx, group, &mut caution);
             }
         }
         self.checkpoint();
