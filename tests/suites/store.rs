@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use cleave_migrations::payment::SimulatedGatewayMigrator;
 use cleave_store::{
     OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError, is_unique_violation,
 };
@@ -484,4 +485,32 @@ async fn a_database_newer_than_the_program_is_refused() {
         refused.to_string().contains("m29990101_000001_future"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_migration_without_room_or_over_a_damaged_file_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("small.db");
+    let options = SqliteOptions {
+        max_pages: 8,
+        ..SqliteOptions::default()
+    };
+    let small = Store::open_sqlite("small", &path, &options).expect("opens");
+    let migrated = small.migrate::<cleave_migrations::order::Migrator>().await;
+    let no_room = migrated.expect_err("no room");
+    assert!(matches!(no_room, OpenError::NoRoom { .. }), "{no_room}");
+    small.close().await;
+
+    // A schema so small that opening the file looks no further than its first page.
+    let temp = cleave_tests::stores::TempStore::open::<SimulatedGatewayMigrator>().await;
+    temp.store.close().await;
+    let path = temp.folder.path().join("test.db");
+    let mut bytes = std::fs::read(&path).expect("a database");
+    bytes[4096..].fill(0x5a);
+    let path = folder.path().join("damaged.db");
+    std::fs::write(&path, bytes).expect("written");
+    let damaged = Store::open_sqlite("damaged", &path, &SqliteOptions::default()).expect("opens");
+    let migrated = damaged.migrate::<SimulatedGatewayMigrator>().await;
+    let corrupt = migrated.expect_err("corrupt");
+    assert!(matches!(corrupt, OpenError::Corrupt { .. }), "{corrupt}");
 }

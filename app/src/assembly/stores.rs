@@ -1,6 +1,6 @@
 //! A database to each context: its own file in the data folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cleave_migrations as migrations;
 use cleave_store::{OpenError, SqliteOptions, Store};
@@ -76,26 +76,15 @@ async fn open<M: MigratorTrait>(
         options.clone(),
         name.to_owned(),
     );
-    let file = path.clone();
     let opened =
-        tokio::task::spawn_blocking(move || Store::open_sqlite(&called, file, &options)).await;
+        tokio::task::spawn_blocking(move || Store::open_sqlite(&called, path, &options)).await;
     let store = opened.map_err(|error| StartError::of("store", error))??;
-    let migrated = store.migrate::<M>().await;
-    migrated.map_err(|error| explained(error, path, &settings.data_dir))?;
-    Ok(store)
-}
-
-/// What a migration met that is not its own fault: a file that is damaged behind
-/// its first page, or a disk without room.
-fn explained(error: OpenError, path: PathBuf, folder: &Path) -> StartError {
-    match error {
-        OpenError::Migration { reason, .. } if reason.contains("malformed") => {
-            OpenError::Corrupt { path, reason }.into()
-        }
-        OpenError::Migration { reason, .. } if reason.contains("disk is full") => {
-            let path = folder.to_owned();
-            StartError::NoRoom { path, reason }
-        }
-        error => error.into(),
+    match store.migrate::<M>().await {
+        Ok(()) => Ok(store),
+        Err(OpenError::NoRoom { reason, .. }) => Err(StartError::NoRoom {
+            path: settings.data_dir.clone(),
+            reason,
+        }),
+        Err(error) => Err(error.into()),
     }
 }

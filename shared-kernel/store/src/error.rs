@@ -103,6 +103,14 @@ pub enum OpenError {
         /// What SQLite said.
         reason: String,
     },
+    /// The disk is full, or the file may not grow; the database is as it was before.
+    #[error("no room is left for {} ({reason}); make room there", path.display())]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
     /// Written by a later version of the program.
     #[error(
         "{database} was written by a newer version of this program (it knows the migration {migration}); start that version, or restore a backup"

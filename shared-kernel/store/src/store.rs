@@ -1,6 +1,6 @@
 //! The store of one context, as everybody above sees it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -52,6 +52,7 @@ pub struct Store {
 
 struct Inner {
     name: String,
+    path: PathBuf,
     commands: Sender<Command>,
     queries: Sender<Box<dyn Job>>,
     writer: Arc<WriterShared>,
@@ -68,13 +69,18 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let opened = sqlite::open(path, options)?;
-        Self::start(name, opened, options).map_err(|error| OpenError::Unusable {
+        Self::start(name, path, opened, options).map_err(|error| OpenError::Unusable {
             path: path.to_owned(),
             reason: error.to_string(),
         })
     }
 
-    fn start(name: &str, opened: Opened, options: &SqliteOptions) -> std::io::Result<Self> {
+    fn start(
+        name: &str,
+        path: &Path,
+        opened: Opened,
+        options: &SqliteOptions,
+    ) -> std::io::Result<Self> {
         let (commands, to_do) = bounded(options.write_queue);
         let (queries, to_answer) = bounded(options.read_queue);
         let (shared, readers) = (Arc::<WriterShared>::default(), Arc::<Readers>::default());
@@ -95,10 +101,10 @@ impl Store {
                 .name(format!("{name}-reader"))
                 .spawn(move || readers.run(&store, &connection, &queries))?;
         }
-        let name = name.to_owned();
         Ok(Self {
             inner: Arc::new(Inner {
-                name,
+                name: name.to_owned(),
+                path: path.to_owned(),
                 commands,
                 queries,
                 writer: shared,
@@ -110,9 +116,9 @@ impl Store {
     /// Brings the schema up to what `M` knows; refuses a database that knows more.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {
         let (reply, outcome) = oneshot::channel();
-        let name = self.inner.name.clone();
+        let (name, path) = (self.inner.name.clone(), self.inner.path.clone());
         let action = Command::Alone(Box::new(move |connection| {
-            drop(reply.send(sqlite::migrate::<M>(&name, connection)));
+            drop(reply.send(sqlite::migrate::<M>(&name, &path, connection)));
         }));
         let gone = || OpenError::Migration {
             database: self.inner.name.clone(),

@@ -1,10 +1,13 @@
 //! Migrations, run in the writer's thread over sea-orm's proxy connection,
 //! all in one transaction.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::executor::block_on;
+use parking_lot::Mutex;
+use rusqlite::ErrorCode;
 use sea_orm::{
     Database, DbBackend, DbErr, ProxyDatabaseTrait, ProxyExecResult, ProxyRow, RuntimeErr,
     Statement,
@@ -14,37 +17,51 @@ use sea_orm_migration::MigratorTrait;
 use super::SharedConnection;
 use crate::OpenError;
 
-/// Brings the schema up to what `M` knows.
+/// Brings the schema of the file at `path` up to what `M` knows.
 pub(crate) fn migrate<M: MigratorTrait>(
     name: &str,
+    path: &Path,
     connection: &SharedConnection,
 ) -> Result<(), OpenError> {
-    let failed = |reason: String| OpenError::Migration {
-        database: name.to_owned(),
-        reason,
+    let proxy = Proxy {
+        connection: connection.clone(),
+        met: Arc::default(),
     };
-    connection
-        .run("BEGIN IMMEDIATE")
-        .map_err(|error| failed(error.to_string()))?;
-    let outcome = block_on(up::<M>(name, connection.clone()));
+    let met = proxy.met.clone();
+    let failed = |reason: String| explained(*met.lock(), name, path, reason);
+    proxy.run("BEGIN IMMEDIATE").map_err(failed)?;
+    let outcome = block_on(up::<M>(name, proxy.clone(), failed));
     let end = if outcome.is_ok() {
         "COMMIT"
     } else {
         "ROLLBACK"
     };
-    let ended = connection
-        .run(end)
-        .map_err(|error| failed(error.to_string()));
+    let ended = proxy.run(end).map_err(failed);
     connection.forget_statements();
     outcome.and(ended)
 }
 
-async fn up<M: MigratorTrait>(name: &str, connection: SharedConnection) -> Result<(), OpenError> {
-    let failed = |error: DbErr| OpenError::Migration {
-        database: name.to_owned(),
-        reason: error.to_string(),
-    };
-    let proxy: Box<dyn ProxyDatabaseTrait> = Box::new(Proxy(connection));
+/// What a migration met that may not be its own fault: a file that is damaged
+/// behind its first page, or a disk without room.
+fn explained(met: Option<ErrorCode>, name: &str, path: &Path, reason: String) -> OpenError {
+    let path = path.to_owned();
+    match met {
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Corrupt { path, reason },
+        Some(ErrorCode::DiskFull) => OpenError::NoRoom { path, reason },
+        _ => OpenError::Migration {
+            database: name.to_owned(),
+            reason,
+        },
+    }
+}
+
+async fn up<M: MigratorTrait>(
+    name: &str,
+    proxy: Proxy,
+    failed: impl Fn(String) -> OpenError,
+) -> Result<(), OpenError> {
+    let failed = |error: DbErr| failed(error.to_string());
+    let proxy: Box<dyn ProxyDatabaseTrait> = Box::new(proxy);
     let database = Database::connect_proxy(DbBackend::Sqlite, Arc::new(proxy))
         .await
         .map_err(failed)?;
@@ -67,22 +84,40 @@ async fn up<M: MigratorTrait>(name: &str, connection: SharedConnection) -> Resul
 
 /// The writer's connection as sea-orm's migrations want it. They run within
 /// the transaction that is already open, so theirs are no-ops.
-#[derive(Debug)]
-struct Proxy(SharedConnection);
+#[derive(Debug, Clone)]
+struct Proxy {
+    connection: SharedConnection,
+    /// SQLite's code for what failed last, which sea-orm's errors can't carry.
+    met: Arc<Mutex<Option<ErrorCode>>>,
+}
 
-fn internal(error: &rusqlite::Error) -> DbErr {
-    DbErr::Exec(RuntimeErr::Internal(error.to_string()))
+impl Proxy {
+    fn run(&self, sql: &str) -> Result<(), String> {
+        let ran = self.connection.run(sql);
+        ran.map_err(|error| self.told(&error))
+    }
+
+    fn told(&self, error: &rusqlite::Error) -> String {
+        *self.met.lock() = error.sqlite_error_code();
+        error.to_string()
+    }
+
+    fn internal(&self, error: &rusqlite::Error) -> DbErr {
+        DbErr::Exec(RuntimeErr::Internal(self.told(error)))
+    }
 }
 
 #[async_trait]
 impl ProxyDatabaseTrait for Proxy {
     async fn query(&self, statement: Statement) -> Result<Vec<ProxyRow>, DbErr> {
-        self.0
+        self.connection
             .query(&statement, usize::MAX)
-            .map_err(|error| internal(&error))
+            .map_err(|error| self.internal(&error))
     }
 
     async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
-        self.0.execute(&statement).map_err(|error| internal(&error))
+        self.connection
+            .execute(&statement)
+            .map_err(|error| self.internal(&error))
     }
 }
