@@ -5,9 +5,10 @@
 //! text shows what is particular. It knows the program by its address alone.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::schema::conforms;
@@ -65,6 +66,7 @@ pub struct Ask<'s> {
     /// The body is shown as it is, and not as the JSON that it may be.
     raw: bool,
     part: Option<fn(&Value) -> Value>,
+    wanted: Option<fn(&Value) -> bool>,
 }
 
 /// An answer.
@@ -190,6 +192,7 @@ impl Story {
             body: None,
             raw: false,
             part: None,
+            wanted: None,
         }
     }
 
@@ -386,10 +389,18 @@ impl Ask<'_> {
         self
     }
 
+    /// Asks again until the body is as wanted, and puts only that answer down.
+    /// Where things move on by themselves, another look could see something else.
+    pub fn until(mut self, wanted: fn(&Value) -> bool) -> Self {
+        self.wanted = Some(wanted);
+        self
+    }
+
     /// Sends it, and puts request and answer down.
     ///
     /// # Panics
-    /// Where nobody answers, or the answer is not as every answer must be.
+    /// Where nobody answers, the answer is not as every answer must be, or what
+    /// is waited for does not come within a minute.
     pub async fn send(self) -> Told {
         let untyped = |(name, value): &(String, String)| name == "content-type" && value.is_empty();
         let bare = self.headers.iter().any(untyped);
@@ -411,7 +422,7 @@ impl Ask<'_> {
             }
             request = request.body(body.clone());
         }
-        let told = told(request.send().await.expect("the program answers")).await;
+        let told = answer(request, self.wanted).await;
         demand_shape(&told, &headers);
         self.story
             .demand_documented(&self.method, &self.path, &told);
@@ -426,6 +437,19 @@ impl Ask<'_> {
         self.story.put_answer(&told, self.part);
         told
     }
+}
+
+/// The first answer that is as wanted.
+async fn answer(request: RequestBuilder, wanted: Option<fn(&Value) -> bool>) -> Told {
+    for _ in 0..6000 {
+        let again = request.try_clone().expect("a body that is held whole");
+        let told = told(again.send().await.expect("the program answers")).await;
+        if wanted.is_none_or(|wanted| wanted(&told.body)) {
+            return told;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came to be as wanted: {request:?}")
 }
 
 async fn told(answer: Response) -> Told {

@@ -296,8 +296,7 @@ async fn the_timeline_tells_everything_in_causal_order() {
     let lamp = shop.product("LAMP", 10).await;
     let one = settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_chargeDeclined")).await;
     let timeline = format!("{one}/timeline");
-    shop.client().until(&timeline, &ann.token, is_whole).await;
-    story.get(&timeline).by(&ann).send().await;
+    story.get(&timeline).by(&ann).until(is_whole).send().await;
     story.note("For others it is not there.");
     story.get(&timeline).by(&ben).send().await;
     story.get(&timeline).send().await;
@@ -428,16 +427,15 @@ async fn each_instrument_leads_to_its_end() {
         .await;
     let of_order = format!("/api/v1/payments?order_id={}", away.id());
     let queued = |page: &Value| page["items"][0]["status"] == "queued";
-    shop.client().until(&of_order, &ann.token, queued).await;
     let payment = |page: &Value| {
         let payment = &page["items"][0];
         json!({"status": payment["status"], "failure": payment["failure"], "transactions": payment["transactions"]})
     };
-    story.get(of_order).by(&ann).showing(payment).send().await;
+    let ask = story.get(&of_order).by(&ann).until(queued);
+    ask.showing(payment).send().await;
     let cancel = format!("{ORDERS}/{}/cancel", away.id());
     story.post(cancel).by(&admin).showing(part).send().await;
     story.note("What was never charged is called off.");
-    let of_order = format!("/api/v1/payments?order_id={}", away.id());
     story.get(of_order).by(&ann).showing(payment).send().await;
     assert_snapshot!(story.text());
     shop.close().await;
@@ -470,8 +468,7 @@ async fn an_order_whose_time_is_over_is_cancelled() {
     let made = shop.client().post(ORDERS, &ann.token, &body).await;
     let path = format!("{ORDERS}/{}", made.body["id"].as_str().expect("an id"));
     let cancelled = |order: &Value| order["status"] == "cancelled";
-    shop.client().until(&path, &ann.token, cancelled).await;
-    story.get(&path).by(&ann).send().await;
+    story.get(&path).by(&ann).until(cancelled).send().await;
     assert_snapshot!(story.text());
     shop.close().await;
 }

@@ -106,10 +106,10 @@ async fn an_admin_gives_money_back_in_parts_and_no_more_than_was_taken() {
     story.note("The order shows it, too.");
     let path = format!("/api/v1/orders/{}", order["id"].as_str().expect("an id"));
     let refunded = |order: &Value| order["payment"]["status"] == "refunded";
-    shop.client().until(&path, &ann.token, refunded).await;
     story
         .get(path)
         .by(&ann)
+        .until(refunded)
         .showing(|order| json!({"status": order["status"], "payment": order["payment"]}))
         .send()
         .await;

@@ -94,10 +94,10 @@ async fn an_admin_moves_a_shipment_to_its_end() {
     story.note("The order goes with it.");
     let path = format!("/api/v1/orders/{}", order["id"].as_str().expect("an id"));
     let delivered = |order: &Value| order["status"] == "delivered";
-    shop.client().until(&path, &ann.token, delivered).await;
     story
         .get(path)
         .by(&ann)
+        .until(delivered)
         .showing(|order| json!({"status": order["status"], "shipment": order["shipment"]}))
         .send()
         .await;
