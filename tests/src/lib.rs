@@ -2,9 +2,11 @@
 #![allow(clippy::format_push_string, reason = "short texts, once in a test")]
 
 pub mod api;
+pub mod audits;
 pub mod program;
 pub mod schema;
 pub mod shop;
 pub mod snapshots;
+pub mod staging;
 pub mod stores;
 pub mod story;

@@ -1,6 +1,8 @@
 //! Throwaway stores: a real database in a temporary folder, fresh for each test.
 
-use cleave_store::{SqliteOptions, Store};
+use cleave_messaging::Outbox;
+use cleave_store::{SqliteOptions, Store, Tx, Unit};
+use cleave_vocabulary::Envelope;
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
 
@@ -21,4 +23,15 @@ impl TempStore {
         store.migrate::<M>().await.expect("migrates");
         Self { store, folder }
     }
+}
+
+/// Every event that was written in a store, in the order of their commits.
+///
+/// # Panics
+/// Where the outbox can't be read.
+pub async fn events_of(store: &Store) -> Vec<Envelope> {
+    let history = async move |tx: &Tx| Outbox::history(tx, 0, 10_000).await;
+    let history: Unit<Vec<_>> = store.read(history).await;
+    let history = history.expect("the outbox").into_iter();
+    history.map(|(_, event)| event).collect()
 }

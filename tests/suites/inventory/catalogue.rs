@@ -2,6 +2,7 @@
 
 use cleave_inventory_contract::port::GetQuote;
 use cleave_store::{Tx, UnitError};
+use cleave_tests::audits::{broken, tamper};
 use cleave_vocabulary::{Currency, Money, ProductId};
 use sea_orm::ConnectionTrait;
 
@@ -75,19 +76,10 @@ async fn the_audit_sees_stock_that_nothing_holds() {
         let key = order.to_string();
         shop.reserve(order, &key, &[(globe, 30)]).await.ok();
     }
-    let spoil = shop.store.write(async |tx: &Tx| {
-        tx.execute_unprepared("UPDATE stock SET reserved = 3")
-            .await?;
-        Ok::<_, UnitError<std::convert::Infallible>>(())
-    });
-    spoil.await.expect("spoilt");
+    tamper(&shop.store, "UPDATE stock SET reserved = 3").await;
+    let found = broken(&*shop.auditor).await;
+    assert_eq!(found, ["reserved_is_the_sum_of_live_reservations"]);
     let checks = shop.auditor.audit().await.expect("counts");
-    let broken: Vec<_> = checks
-        .iter()
-        .filter(|check| !check.violations.is_empty())
-        .map(|check| check.name.as_str())
-        .collect();
-    assert_eq!(broken, ["reserved_is_the_sum_of_live_reservations"]);
     let violation = &checks[1].violations[0];
     assert_eq!(violation.subject, globe.to_string());
     assert_eq!(violation.detail, "reserved 3, live reservations 30");

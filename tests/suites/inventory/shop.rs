@@ -1,5 +1,6 @@
 //! An inventory context over a fresh database, with the time in hand.
 
+use cleave_tests::audits::demand_sound;
 use std::sync::Arc;
 
 use cleave_hosting::{Auditor, Needs, Task};
@@ -8,10 +9,9 @@ use cleave_inventory_contract::port::{
     GetHoldings, HoldingState, InventoryPort, ReleaseStock, Released, ReserveStock, Reserved,
     StockLine, TakeStock, Taken, Wired,
 };
-use cleave_messaging::Outbox;
 use cleave_store::{Store, Tx, UnitError};
 use cleave_tests::api::{Api, Ask};
-use cleave_tests::stores::TempStore;
+use cleave_tests::stores::{TempStore, events_of};
 use cleave_vocabulary::{
     CallContext, Currency, Envelope, IdSource, ManualClock, Money, OrderId, PortError, ProductId,
     Refusal, UserId, UuidV7Ids,
@@ -171,11 +171,7 @@ impl Shop {
 
     /// The events so far.
     pub(super) async fn events(&self) -> Vec<Envelope> {
-        let history = self
-            .store
-            .read(async |tx: &Tx| Outbox::history(tx, 0, 10_000).await);
-        let history = history.await.expect("reads");
-        history.into_iter().map(|(_, event)| event).collect()
+        events_of(&self.store).await
     }
 
     /// The types of the events so far.
@@ -200,15 +196,7 @@ impl Shop {
 
     /// Every invariant holds.
     pub(super) async fn is_sound(&self) {
-        let checks = self.auditor.audit().await;
-        for check in checks.expect("counts") {
-            assert!(
-                check.violations.is_empty(),
-                "{}: {:?}",
-                check.name,
-                check.violations
-            );
-        }
+        demand_sound(&*self.auditor).await;
     }
 }
 

@@ -1,19 +1,8 @@
 //! What the audit counts, and that it sees what is broken.
 
-use cleave_hosting::AuditCheck;
+use cleave_tests::audits::{broken, looked, tamper};
 
 use super::{World, created, ids};
-
-async fn audit(world: &World) -> Vec<AuditCheck> {
-    world.auditor.audit().await.expect("counted")
-}
-
-/// The names of the checks that found something.
-async fn broken(world: &World) -> Vec<String> {
-    let checks = audit(world).await.into_iter();
-    let broken = checks.filter(|check| !check.violations.is_empty());
-    broken.map(|check| check.name).collect()
-}
 
 #[tokio::test]
 async fn the_invariants_hold_and_a_broken_one_is_seen() {
@@ -23,13 +12,9 @@ async fn the_invariants_hold_and_a_broken_one_is_seen() {
     let sending = world.start();
     world.announced(2).await;
     sending.stop().await;
-    let checks = audit(&world).await;
-    let counted: Vec<_> = checks
-        .iter()
-        .map(|it| (it.name.as_str(), it.checked))
-        .collect();
+    let checks = world.auditor.audit().await.expect("counted");
     assert_eq!(
-        counted,
+        looked(&checks),
         [
             ("an_event_of_an_order_is_told_once", 1),
             ("a_sent_notification_was_mailed", 2),
@@ -37,22 +22,25 @@ async fn the_invariants_hold_and_a_broken_one_is_seen() {
             ("nobody_is_mailed_twice", 2),
         ]
     );
-    assert!(broken(&world).await.is_empty());
+    assert!(broken(&*world.auditor).await.is_empty());
 
     let again = "INSERT INTO mail_outbox SELECT randomblob(16), recipient, subject, body, \
                  accepted_at, 0 FROM mail_outbox LIMIT 1";
-    world.tamper(again).await;
+    tamper(&world.store.store, again).await;
     assert_eq!(
-        broken(&world).await,
+        broken(&*world.auditor).await,
         ["a_mail_has_its_notification", "nobody_is_mailed_twice"]
     );
-    world.tamper("DELETE FROM mail_outbox").await;
-    assert_eq!(broken(&world).await, ["a_sent_notification_was_mailed"]);
+    tamper(&world.store.store, "DELETE FROM mail_outbox").await;
+    assert_eq!(
+        broken(&*world.auditor).await,
+        ["a_sent_notification_was_mailed"]
+    );
     let twice = "INSERT INTO notifications SELECT user_id, randomblob(16), kind, channel, \
                  order_id, subject, body, 'queued', 0, 0, NULL, correlation, trace, 0, NULL, NULL \
                  FROM notifications WHERE order_id IS NOT NULL";
-    world.tamper(twice).await;
-    let found = broken(&world).await;
+    tamper(&world.store.store, twice).await;
+    let found = broken(&*world.auditor).await;
     assert_eq!(
         found,
         [

@@ -5,20 +5,20 @@ mod invariants;
 mod sending;
 mod telling;
 
+use cleave_tests::stores::{TempStore, events_of};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use cleave_hosting::{Auditor, Needs, Task};
-use cleave_messaging::{HandleError, Handled, Handler, OUTBOX, Outbox};
+use cleave_messaging::{HandleError, Handled, Handler, OUTBOX};
 use cleave_notification::{
     Delivery, Deps, Mail, MailOutbox, MailTransport, NotificationSettings, SentMail,
 };
 use cleave_order_contract::events::{OrderCreated, OrderPaid, ShippingAddress};
 use cleave_store::{Unit, UnitError};
 use cleave_tests::api::Api;
-use cleave_tests::stores::TempStore;
 use cleave_user_contract::events::UserRegistered;
 use cleave_vocabulary::{
     CallContext, Clock, Currency, Envelope, Event, EventSource, IdSource, ManualClock, Money,
@@ -141,12 +141,7 @@ impl World {
     }
 
     async fn events(&self) -> Vec<Envelope> {
-        let history = self
-            .store
-            .store
-            .read(async |tx| Outbox::history(tx, 0, 10_000).await);
-        let history = history.await.expect("the outbox");
-        history.into_iter().map(|(_, event)| event).collect()
+        events_of(&self.store.store).await
     }
 
     /// What the simulated transport has taken over, oldest first.
@@ -170,19 +165,6 @@ impl World {
             })
             .await;
         count.expect("a count")
-    }
-
-    async fn tamper(&self, sql: &str) {
-        let sql = sql.to_owned();
-        let done: Unit<()> = self
-            .store
-            .store
-            .write(async move |tx| {
-                tx.execute_unprepared(&sql).await?;
-                Ok(())
-            })
-            .await;
-        done.expect("done");
     }
 }
 

@@ -1,5 +1,6 @@
 //! From queued messages to mails.
 
+use cleave_tests::audits::tamper;
 use std::time::Duration;
 
 use cleave_notification::{Delivery, Mail, MailTransport};
@@ -96,7 +97,7 @@ async fn a_recipient_whose_registration_woke_nobody_is_found_in_time() {
     world.announced(1).await;
     let (id, email) = (user.user_id.uuid().simple(), &user.email);
     let insert = format!("INSERT INTO recipients VALUES (x'{id}', '{email}', 'Ada', 0)");
-    world.tamper(&insert).await;
+    tamper(&world.store.store, &insert).await;
     world.clock.advance(Duration::from_secs(1));
     world.announced(2).await;
     sending.stop().await;
@@ -227,7 +228,7 @@ async fn a_message_settled_by_someone_else_is_not_announced() {
     let asked = asks.recv().await.expect("asked");
     let key = asked[0].key.uuid().simple();
     let settle = format!("UPDATE notifications SET status = 'sent' WHERE id = x'{key}'");
-    world.tamper(&settle).await;
+    tamper(&world.store.store, &settle).await;
     transport.permits.add_permits(1);
     let events = world.announced(1).await;
     sending.stop().await;

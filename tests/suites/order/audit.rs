@@ -1,19 +1,10 @@
 //! The audit: it is quiet while all is well, and names what is not.
 
 use cleave_hosting::AuditCheck;
-use cleave_store::{Store, Tx, Unit};
-use sea_orm::ConnectionTrait;
+use cleave_tests::audits::{looked, tamper};
 
 use super::shop::Then;
 use super::world::{World, body, id_of};
-
-async fn run(store: &Store, sql: &'static str) {
-    let write = async move |tx: &Tx| -> Unit<()> {
-        tx.execute_unprepared(sql).await?;
-        Ok(())
-    };
-    store.write(write).await.expect("written");
-}
 
 fn broken(checks: &[AuditCheck]) -> Vec<(&str, &str)> {
     let named = |check: &AuditCheck| !check.violations.is_empty();
@@ -34,12 +25,8 @@ async fn all_is_looked_at() {
     world.place_and_wait(&body(&[(tea, 1)])).await;
     world.quiet().await;
     let checks = world.audit().await;
-    let looked: Vec<_> = checks
-        .iter()
-        .map(|it| (it.name.as_str(), it.checked))
-        .collect();
     assert_eq!(
-        looked,
+        looked(&checks),
         [
             ("paid_orders_have_exactly_one_charge_of_their_total", 1),
             ("no_order_is_charged_twice", 2),
@@ -70,7 +57,7 @@ async fn what_is_broken_is_named() {
             ("no_order_is_charged_twice", "it was charged 2 times"),
         ]
     );
-    run(
+    tamper(
         world.store(),
         "UPDATE orders SET total_amount = 1, status = 'cancelled'",
     )
@@ -97,7 +84,7 @@ async fn what_is_broken_is_named() {
             ),
         ]
     );
-    run(world.store(), "DELETE FROM orders").await;
+    tamper(world.store(), "DELETE FROM orders").await;
     assert_eq!(
         broken(&world.audit().await),
         [(

@@ -1,7 +1,7 @@
 //! The JSON of this context's events, as it stands in the outbox.
 
-use cleave_messaging::Outbox;
 use cleave_tests::snapshots::masked;
+use cleave_tests::stores::events_of;
 use serde_json::json;
 
 use super::shop::Then;
@@ -23,17 +23,13 @@ async fn the_events_json_is_frozen() {
     world.shop.script("charge", [declined]);
     let cancelled = place().await;
     world.quiet().await;
-    let history = world
-        .store()
-        .read(async |tx| Outbox::history(tx, 0, 100).await);
-    let history = history.await.expect("the outbox").into_iter();
     // Of the second order, only how it ended is new.
     let told = |order: &str, kind: &str| {
         order == delivered.to_string()
             || order == cancelled.to_string() && kind == "order.cancelled"
     };
-    let events: Vec<_> = history
-        .map(|(_, event)| event)
+    let events = events_of(world.store()).await.into_iter();
+    let events: Vec<_> = events
         .filter(|event| told(&event.subject, &event.kind))
         .collect();
     let kinds: Vec<&str> = events.iter().map(|event| &*event.kind).collect();

@@ -140,13 +140,7 @@ async fn each_step_that_fails_is_tried_again() {
     for step in ["reserve", "charge", "take", "schedule"] {
         let (world, order) = fate_of(vec![(step, vec![Then::Fail, Then::Fail])]).await;
         fulfilled(&world, &order);
-        let tries = world
-            .shop
-            .commands()
-            .iter()
-            .filter(|it| **it == step)
-            .count();
-        assert_eq!(tries, 3, "{step}");
+        assert_eq!(world.shop.times(step), 3, "{step}");
         world.close().await;
     }
 }
@@ -167,13 +161,7 @@ async fn an_answer_that_is_lost_is_asked_for_and_not_guessed() {
     for step in ["reserve", "charge", "schedule"] {
         let (world, order) = fate_of(vec![(step, vec![Then::LoseAnswer])]).await;
         fulfilled(&world, &order);
-        let tries = world
-            .shop
-            .commands()
-            .iter()
-            .filter(|it| **it == step)
-            .count();
-        assert_eq!(tries, 1, "{step} is not done again");
+        assert_eq!(world.shop.times(step), 1, "{step} is not done again");
         world.close().await;
     }
 }
@@ -183,13 +171,7 @@ async fn a_command_that_is_lost_is_given_again() {
     for step in ["reserve", "charge", "take", "schedule"] {
         let (world, order) = fate_of(vec![(step, vec![Then::LoseCommand])]).await;
         fulfilled(&world, &order);
-        let tries = world
-            .shop
-            .commands()
-            .iter()
-            .filter(|it| **it == step)
-            .count();
-        assert_eq!(tries, 2, "{step}");
+        assert_eq!(world.shop.times(step), 2, "{step}");
         world.close().await;
     }
 }

@@ -1,6 +1,7 @@
 //! The read model, made anew from the history.
 
 use cleave_store::{Store, Tx, Unit};
+use cleave_tests::audits::tamper;
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::shop::Then;
@@ -21,12 +22,7 @@ async fn view(store: &Store) -> Vec<(Vec<u8>, String)> {
 }
 
 async fn spoil(store: &Store) {
-    let write = async |tx: &Tx| -> Unit<()> {
-        tx.execute_unprepared("UPDATE order_view SET status = 'delivered'")
-            .await?;
-        Ok(())
-    };
-    store.write(write).await.expect("written");
+    tamper(store, "UPDATE order_view SET status = 'delivered'").await;
 }
 
 #[tokio::test]

@@ -164,6 +164,12 @@ impl Shop {
         self.books.lock().calls.clone()
     }
 
+    /// How often a command was given.
+    pub(super) fn times(&self, operation: &str) -> usize {
+        let books = self.books.lock();
+        books.calls.iter().filter(|it| **it == operation).count()
+    }
+
     pub(super) fn holding(&self, order: OrderId) -> Option<HoldingState> {
         self.books.lock().stock.get(&order).map(|(_, state)| *state)
     }

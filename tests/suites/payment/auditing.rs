@@ -1,26 +1,12 @@
 //! The auditor finds what must not be.
 
-use cleave_store::{Store, Tx};
-use sea_orm::ConnectionTrait;
+use cleave_tests::audits::{self, looked, tamper};
 
 use super::fixture::Fixture;
 
-/// Does to a database what the program never would.
-async fn tamper(store: &Store, sql: &'static str) {
-    let unit = async move |tx: &Tx| -> cleave_store::Unit<()> {
-        tx.execute_unprepared(sql).await?;
-        Ok(())
-    };
-    store.write(unit).await.expect("tampered");
-}
-
 /// The checks that are broken.
 async fn broken(f: &Fixture) -> Vec<String> {
-    let checks = f.built.context.auditor.audit().await.expect("audit");
-    let broken = checks
-        .into_iter()
-        .filter(|check| !check.violations.is_empty());
-    broken.map(|check| check.name).collect()
+    audits::broken(&*f.built.context.auditor).await
 }
 
 async fn charged() -> Fixture {
@@ -37,17 +23,13 @@ async fn charged() -> Fixture {
 async fn everything_is_looked_at() {
     let f = charged().await;
     let checks = f.built.context.auditor.audit().await.expect("audit");
-    let looked: Vec<_> = checks
-        .iter()
-        .map(|check| (check.name.as_str(), check.checked))
-        .collect();
     let expected = [
         ("no_more_is_refunded_than_charged", 2),
         ("payment_status_agrees_with_transactions", 2),
         ("payments_agree_with_the_gateway", 2),
         ("each_key_is_charged_once", 2),
     ];
-    assert_eq!(looked, expected);
+    assert_eq!(looked(&checks), expected);
 }
 
 #[tokio::test]

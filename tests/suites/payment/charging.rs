@@ -1,5 +1,6 @@
 //! Each instrument, each repetition.
 
+use cleave_tests::staging::Stage;
 use std::time::Duration;
 
 use cleave_payment_contract::events::{PaymentCompleted, PaymentFailed};
@@ -7,7 +8,7 @@ use cleave_payment_contract::port::{ChargeOrder, SupportsMethod};
 use cleave_tests::snapshots::masked;
 use cleave_vocabulary::KeyedOutcome;
 
-use super::fixture::{Fixture, Stage, gbp, impatient, refused, unknown, user};
+use super::fixture::{Fixture, gbp, impatient, refused, unknown, user};
 
 #[tokio::test]
 async fn a_good_card_is_charged_and_said_so() {
@@ -102,12 +103,12 @@ async fn an_absent_gateway_leaves_the_payment_queued() {
 async fn a_queued_payment_goes_on_once_the_gateway_is_back() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     for _ in 0..2 {
         assert!(!unknown(f.charge(&command).await));
         assert_eq!(f.status(command.order_id).await, "queued");
     }
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     let charged = f.charge(&command).await.expect("charged");
     assert_eq!(f.resolve(&command).await, KeyedOutcome::Done(charged));
     assert_eq!(f.events().await, ["payment.completed"]);

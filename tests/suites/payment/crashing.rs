@@ -2,11 +2,11 @@
 //! comes back, to ask, to repeat or to undo, finds the truth.
 
 use cleave_payment_contract::port::Refunded;
-use cleave_store::{Tx, Unit};
+use cleave_tests::audits::tamper;
+use cleave_tests::staging::Stage;
 use cleave_vocabulary::KeyedOutcome;
-use sea_orm::ConnectionTrait;
 
-use super::fixture::{Fixture, Stage, gbp, refused, unknown};
+use super::fixture::{Fixture, gbp, refused, unknown};
 
 #[tokio::test]
 async fn before_the_gateway_was_reached_nothing_was_taken() {
@@ -62,10 +62,10 @@ async fn a_repeat_after_a_crash_that_finds_the_gateway_away_stays_in_doubt() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
     f.crash_at(Stage::After, &command).await;
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(unknown(f.charge(&command).await));
     assert_eq!(f.status(command.order_id).await, "unknown");
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     f.charge(&command).await.expect("it was taken");
     f.audit().await;
 }
@@ -102,14 +102,14 @@ async fn undoing_a_charge_that_took_nothing_keeps_it_from_ever_doing_so() {
 async fn a_charge_that_is_overtaken_by_its_undoing_takes_nothing() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
-    f.gateway.set(Stage::Before);
+    f.gateway.gate.set(Stage::Before);
     let late = f.charging(&command);
-    f.gateway.reached.notified().await;
+    f.gateway.gate.reached.notified().await;
     let refunded = f.refund(&command).await.expect("called off");
     assert_eq!(refunded.amount, None);
 
-    f.gateway.set(Stage::Open);
-    f.gateway.release.notify_one();
+    f.gateway.gate.set(Stage::Open);
+    f.gateway.gate.release.notify_one();
     let outcome = late.await.expect("no panic");
     assert_eq!(refused(outcome), "already_refunded");
     assert_eq!(f.at_gateway(&command).await, None);
@@ -120,14 +120,14 @@ async fn a_charge_that_is_overtaken_by_its_undoing_takes_nothing() {
 async fn a_charge_whose_answer_is_overtaken_by_its_undoing_is_given_back() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
-    f.gateway.set(Stage::After);
+    f.gateway.gate.set(Stage::After);
     let late = f.charging(&command);
-    f.gateway.reached.notified().await;
+    f.gateway.gate.reached.notified().await;
     let refunded = f.refund(&command).await.expect("refunded");
     assert_eq!(refunded.amount, Some(gbp(1000)));
 
-    f.gateway.set(Stage::Open);
-    f.gateway.release.notify_one();
+    f.gateway.gate.set(Stage::Open);
+    f.gateway.gate.release.notify_one();
     late.await.expect("no panic").expect("it was charged");
     assert_eq!(f.status(command.order_id).await, "refunded");
     assert_eq!(f.events().await, ["payment.completed", "payment.refunded"]);
@@ -138,18 +138,14 @@ async fn a_charge_whose_answer_is_overtaken_by_its_undoing_is_given_back() {
 async fn a_row_that_does_not_say_how_it_ended_leaves_a_doubt() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
-    f.gateway.set(Stage::After);
+    f.gateway.gate.set(Stage::After);
     let charging = f.charging(&command);
-    f.gateway.reached.notified().await;
-    let tamper = async move |tx: &Tx| -> Unit<()> {
-        tx.execute_unprepared("UPDATE payments SET status = 'failed'")
-            .await?;
-        Ok(())
-    };
-    f.store.store.write(tamper).await.expect("tampered");
-    f.gateway.release.notify_one();
+    f.gateway.gate.reached.notified().await;
+    let failed = "UPDATE payments SET status = 'failed'";
+    tamper(&f.store.store, failed).await;
+    f.gateway.gate.release.notify_one();
     assert!(unknown(charging.await.expect("no panic")));
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     assert!(unknown(f.charge(&command).await));
     assert_eq!(f.events().await, [] as [&str; 0]);
 }

@@ -16,14 +16,14 @@ use cleave_payment_contract::port::{
     Statement, Wired,
 };
 use cleave_tests::api::Api;
-use cleave_tests::stores::TempStore;
+use cleave_tests::audits::demand_sound;
+use cleave_tests::staging::{Gate, Stage};
+use cleave_tests::stores::{TempStore, events_of};
 use cleave_vocabulary::{
-    CallContext, Clock, Currency, Envelope, Failure, FailureKind, IdSource, KeyedOutcome,
-    ManualClock, Money, OrderId, OutcomeOf, PortError, SequentialIds, UserId,
+    CallContext, Clock, Currency, Envelope, IdSource, KeyedOutcome, ManualClock, Money, OrderId,
+    OutcomeOf, PortError, SequentialIds, UserId,
 };
-use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The context, and what a test looks at beside it.
@@ -38,55 +38,17 @@ pub(super) struct Fixture {
     pub(super) call: CallContext,
 }
 
-/// Where the gateway's charge is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Nowhere.
-    Open,
-    /// On its way to the gateway.
-    Before,
-    /// Done, the answer on its way back.
-    After,
-    /// As `After`, of a refund.
-    AfterRefund,
-    /// Nothing gets through; it is certain that nothing was done.
-    Away,
-}
-
 /// Stands before the simulated gateway.
 pub(super) struct Staged {
     gateway: SimulatedGateway,
-    stage: Mutex<Stage>,
-    /// Somebody reached the stage.
-    pub(super) reached: Notify,
-    /// Whoever is held goes on.
-    pub(super) release: Notify,
+    pub(super) gate: Gate,
     pub(super) charges: AtomicU32,
     pub(super) refunds: AtomicU32,
 }
 
 impl Staged {
-    pub(super) fn set(&self, stage: Stage) {
-        *self.stage.lock() = stage;
-    }
-
     pub(super) fn charges(&self) -> u32 {
         self.charges.load(Ordering::Relaxed)
-    }
-
-    async fn hold(&self, stage: Stage) {
-        let held = *self.stage.lock() == stage;
-        if held {
-            self.reached.notify_one();
-            self.release.notified().await;
-        }
-    }
-
-    fn there(&self) -> Result<(), PortError> {
-        if *self.stage.lock() == Stage::Away {
-            return Err(Failure::clean(FailureKind::Unavailable, "away").into());
-        }
-        Ok(())
     }
 }
 
@@ -103,28 +65,28 @@ impl PaymentGateway for Staged {
         method: &str,
     ) -> Result<ChargeOutcome, PortError> {
         self.charges.fetch_add(1, Ordering::Relaxed);
-        self.there()?;
-        self.hold(Stage::Before).await;
+        self.gate.there()?;
+        self.gate.hold(Stage::Before).await;
         let outcome = self.gateway.charge(key, amount, method).await;
-        self.hold(Stage::After).await;
+        self.gate.hold(Stage::After).await;
         outcome
     }
 
     async fn find(&self, key: &str) -> Result<Option<ChargeOutcome>, PortError> {
-        self.there()?;
+        self.gate.there()?;
         self.gateway.find(key).await
     }
 
     async fn void(&self, key: &str) -> Result<ChargeOutcome, PortError> {
-        self.there()?;
+        self.gate.there()?;
         self.gateway.void(key).await
     }
 
     async fn refund(&self, key: &str, charge: &str, amount: Money) -> Result<String, PortError> {
         self.refunds.fetch_add(1, Ordering::Relaxed);
-        self.there()?;
+        self.gate.there()?;
         let outcome = self.gateway.refund(key, charge, amount).await;
-        self.hold(Stage::AfterRefund).await;
+        self.gate.hold(Stage::AfterUndo).await;
         outcome
     }
 
@@ -162,9 +124,7 @@ impl Fixture {
         let latency = settings.simulated.latency;
         let gateway = Arc::new(Staged {
             gateway: SimulatedGateway::new(books.store.clone(), Arc::new(clock.clone()), latency),
-            stage: Mutex::new(Stage::Open),
-            reached: Notify::new(),
-            release: Notify::new(),
+            gate: Gate::default(),
             charges: AtomicU32::new(0),
             refunds: AtomicU32::new(0),
         });
@@ -216,12 +176,8 @@ impl Fixture {
 
     /// The program dies with the charge at this stage of its way.
     pub(super) async fn crash_at(&self, stage: Stage, command: &ChargeOrder) {
-        self.gateway.set(stage);
-        let charging = self.charging(command);
-        self.gateway.reached.notified().await;
-        charging.abort();
-        assert!(charging.await.expect_err("aborted").is_cancelled());
-        self.gateway.set(Stage::Open);
+        self.gateway.gate.set(stage);
+        self.gateway.gate.crash(self.charging(command)).await;
     }
 
     /// Charges with a card whose answer never comes, until the guard gives up on it.
@@ -287,10 +243,7 @@ impl Fixture {
     }
 
     pub(super) async fn envelopes(&self) -> Vec<Envelope> {
-        let history =
-            async move |tx: &cleave_store::Tx| cleave_messaging::Outbox::history(tx, 0, 1000).await;
-        let history: Vec<(i64, Envelope)> = self.store.store.read(history).await.expect("history");
-        history.into_iter().map(|(_, event)| event).collect()
+        events_of(&self.store.store).await
     }
 
     /// Moves the clock on until the work in the background has ended.
@@ -323,9 +276,7 @@ impl Fixture {
 
     /// Demands that every invariant of the context holds.
     pub(super) async fn audit(&self) {
-        for check in self.built.context.auditor.audit().await.expect("audit") {
-            assert!(check.violations.is_empty(), "{check:?}");
-        }
+        demand_sound(&*self.built.context.auditor).await;
     }
 
     pub(super) fn now(&self) -> cleave_vocabulary::Timestamp {

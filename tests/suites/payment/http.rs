@@ -1,5 +1,6 @@
 //! The public API of payments.
 
+use cleave_tests::staging::Stage;
 use std::sync::atomic::Ordering;
 
 use cleave_payment_contract::port::ChargeOrder;
@@ -10,7 +11,7 @@ use cleave_web::Role;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, Stage, gbp, refused, unknown, user};
+use super::fixture::{Fixture, gbp, refused, unknown, user};
 
 fn stranger() -> UserId {
     "usr_0000000000000000000000000k".parse().expect("an id")
@@ -205,7 +206,7 @@ async fn what_a_refund_must_say_is_checked() {
 async fn a_payment_that_is_not_settled_has_nothing_to_give_back_yet() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(!unknown(f.charge(&command).await));
     let of_order = format!("/api/v1/payments?order_id={}", command.order_id);
     let told = get(&f.api(), &of_order).await.expect(200);
@@ -247,16 +248,16 @@ async fn a_request_that_is_repeated_after_a_crash_gives_back_once() {
     let f = Fixture::new().await;
     let (command, id) = charged(&f).await;
     let body = json!({"amount": {"amount": 400, "currency": "GBP"}, "reason": "damaged"});
-    f.gateway.set(Stage::AfterRefund);
+    f.gateway.gate.set(Stage::AfterUndo);
     let crashing = {
         let (api, id, body) = (f.api(), id.clone(), body.clone());
         tokio::spawn(async move { give(&api, &id, &body, Some("k")).await })
     };
-    f.gateway.reached.notified().await;
+    f.gateway.gate.reached.notified().await;
     crashing.abort();
     assert!(crashing.await.expect_err("aborted").is_cancelled());
 
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     let other = json!({"reason": "something else"});
     let told = give(&f.api(), &id, &other, Some("k")).await;
     assert_eq!(told.problem(422), "idempotency_key_reused");
@@ -275,7 +276,7 @@ async fn a_request_that_is_repeated_after_a_crash_gives_back_once() {
 async fn a_refund_is_promised_while_the_gateway_is_away() {
     let mut f = Fixture::new().await;
     let (command, id) = charged(&f).await;
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     let body = json!({"reason": "damaged"});
     let told = give(&f.api(), &id, &body, None).await.expect(201);
     assert_json_snapshot!("a_promised_refund", masked(&told.json));
@@ -283,7 +284,7 @@ async fn a_refund_is_promised_while_the_gateway_is_away() {
     assert_eq!(told.problem(409), "refund_exceeds_charge");
     f.audit().await;
 
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     f.sweep_until(command.order_id, "refunded").await;
     f.audit().await;
 }

@@ -1,11 +1,12 @@
 //! Giving back what is kept for an order.
 
+use cleave_tests::staging::Stage;
 use std::sync::atomic::Ordering;
 
 use cleave_payment_contract::events::PaymentRefunded;
 use cleave_payment_contract::port::{RefundOrder, Refunded};
 
-use super::fixture::{Fixture, Stage, gbp, refused, unknown};
+use super::fixture::{Fixture, gbp, refused, unknown};
 
 #[tokio::test]
 async fn all_that_was_taken_is_given_back_once() {
@@ -86,11 +87,11 @@ async fn a_declined_payment_has_nothing_to_give_back() {
 async fn a_queued_payment_is_called_off_without_the_gateway() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(!unknown(f.charge(&command).await));
     let refunded = f.refund(&command).await.expect("called off");
     assert_eq!(refunded.amount, None);
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     assert_eq!(refused(f.charge(&command).await), "already_refunded");
     assert_eq!(f.at_gateway(&command).await, None);
     f.audit().await;
@@ -101,10 +102,10 @@ async fn a_doubtful_payment_waits_for_the_gateway_to_be_refunded() {
     let f = Fixture::new().await;
     let command = f.command("pm_sim_timeout");
     assert!(unknown(f.charge_unanswered(&command).await));
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(!unknown(f.refund(&command).await));
     assert_eq!(f.status(command.order_id).await, "unknown");
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     let refunded = f.refund(&command).await.expect("refunded");
     assert_eq!(refunded.amount, Some(gbp(1000)));
     assert_eq!(f.events().await, ["payment.completed", "payment.refunded"]);
@@ -116,11 +117,11 @@ async fn a_promised_refund_is_kept_when_it_is_repeated() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
     f.charge(&command).await.expect("charged");
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(!unknown(f.refund(&command).await));
     assert_eq!(f.status(command.order_id).await, "completed");
     f.audit().await;
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     let refunded = f.refund(&command).await.expect("refunded");
     assert_eq!(refunded.amount, Some(gbp(1000)));
     f.audit().await;
@@ -131,9 +132,9 @@ async fn another_key_finishes_what_the_first_has_promised() {
     let f = Fixture::new().await;
     let command = f.command("pm_card_visa");
     f.charge(&command).await.expect("charged");
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(!unknown(f.refund(&command).await));
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
     let other = RefundOrder {
         key: "another".to_owned(),
         order_id: command.order_id,
@@ -154,9 +155,9 @@ async fn a_refund_that_was_left_behind_is_settled_in_the_background() {
     let mut f = Fixture::new().await;
     let command = f.command("pm_card_visa");
     f.charge(&command).await.expect("charged");
-    f.gateway.set(Stage::Away);
+    f.gateway.gate.set(Stage::Away);
     assert!(!unknown(f.refund(&command).await));
-    f.gateway.set(Stage::Open);
+    f.gateway.gate.set(Stage::Open);
 
     f.sweep_until(command.order_id, "refunded").await;
     assert_eq!(f.envelopes().await[1].correlationid.as_str(), "test-1");

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use cleave_store::{Tx, Unit};
-use sea_orm::ConnectionTrait;
+use cleave_tests::audits::{self, looked, tamper};
 
 use super::fixture::Fixture;
 use super::rounds::make_rounds;
 
 /// The checks that are broken.
 async fn broken(f: &Fixture) -> Vec<String> {
-    let checks = f.built.context.auditor.audit().await.expect("audit");
-    let broken = checks
-        .into_iter()
-        .filter(|check| !check.violations.is_empty());
-    broken.map(|check| check.name).collect()
+    audits::broken(&*f.built.context.auditor).await
 }
 
 async fn shipped() -> Fixture {
@@ -30,15 +25,11 @@ async fn shipped() -> Fixture {
 async fn everything_is_looked_at() {
     let f = shipped().await;
     let checks = f.built.context.auditor.audit().await.expect("audit");
-    let looked: Vec<_> = checks
-        .iter()
-        .map(|check| (check.name.as_str(), check.checked))
-        .collect();
     let expected = [
         ("an_order_is_shipped_once", 2),
         ("shipment_status_agrees_with_its_times", 2),
     ];
-    assert_eq!(looked, expected);
+    assert_eq!(looked(&checks), expected);
 }
 
 #[tokio::test]
@@ -51,11 +42,7 @@ async fn a_status_that_nobody_knows_or_that_its_times_deny_is_found() {
         "UPDATE shipments SET tracking_number = NULL",
     ] {
         let f = shipped().await;
-        let tamper = async move |tx: &Tx| -> Unit<()> {
-            tx.execute_unprepared(sql).await?;
-            Ok(())
-        };
-        f.store.store.write(tamper).await.expect("tampered");
+        tamper(&f.store.store, sql).await;
         let found = broken(&f).await;
         assert_eq!(found, ["shipment_status_agrees_with_its_times"], "{sql}");
     }
@@ -65,18 +52,15 @@ async fn a_status_that_nobody_knows_or_that_its_times_deny_is_found() {
 async fn a_second_shipment_of_an_order_is_found() {
     let f = shipped().await;
     // The schema would not let it in.
-    let tamper = async move |tx: &Tx| -> Unit<()> {
-        tx.execute_unprepared(
-            "CREATE TABLE copies AS SELECT * FROM shipments; \
-             UPDATE copies SET id = randomblob(16), schedule_key = 'another'; \
-             INSERT INTO copies SELECT * FROM shipments; \
-             DROP TABLE shipments; ALTER TABLE copies RENAME TO shipments; \
-             DELETE FROM shipments WHERE status = 'scheduled' AND schedule_key = 'another'",
-        )
-        .await?;
-        Ok(())
-    };
-    f.store.store.write(tamper).await.expect("tampered");
+    tamper(
+        &f.store.store,
+        "CREATE TABLE copies AS SELECT * FROM shipments; \
+         UPDATE copies SET id = randomblob(16), schedule_key = 'another'; \
+         INSERT INTO copies SELECT * FROM shipments; \
+         DROP TABLE shipments; ALTER TABLE copies RENAME TO shipments; \
+         DELETE FROM shipments WHERE status = 'scheduled' AND schedule_key = 'another'",
+    )
+    .await;
     let checks = f.built.context.auditor.audit().await.expect("audit");
     let looked: Vec<_> = checks.iter().map(|check| check.violations.len()).collect();
     assert_eq!(looked, [1, 0]);

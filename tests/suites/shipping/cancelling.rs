@@ -1,10 +1,11 @@
 //! Calling shipments off, before and after and meanwhile.
 
 use cleave_shipping_contract::events::ShipmentCancelled;
+use cleave_tests::staging::Stage;
 use cleave_vocabulary::KeyedOutcome;
 use std::time::Duration;
 
-use super::fixture::{Fixture, Stage, assert_failed, refused};
+use super::fixture::{Fixture, assert_failed, refused};
 use super::rounds::make_rounds;
 
 #[tokio::test]
@@ -78,12 +79,12 @@ async fn a_booking_that_is_overtaken_by_its_undoing_is_refused() {
     for stage in [Stage::Before, Stage::After] {
         let f = Fixture::new().await;
         let command = f.command("N1 7AA");
-        f.carrier.set(stage);
+        f.carrier.gate.set(stage);
         let late = f.scheduling(&command);
-        f.carrier.reached.notified().await;
+        f.carrier.gate.reached.notified().await;
         f.cancel(&command).await.expect("called off");
-        f.carrier.set(Stage::Open);
-        f.carrier.release.notify_one();
+        f.carrier.gate.set(Stage::Open);
+        f.carrier.gate.release.notify_one();
         let outcome = late.await.expect("no panic");
         assert_eq!(refused(outcome), "already_cancelled");
         assert!(f.carrier.held.lock().is_empty());
@@ -97,10 +98,10 @@ async fn an_absent_carrier_calls_nothing_off() {
     let f = Fixture::new().await;
     let command = f.command("N1 7AA");
     f.schedule(&command).await.expect("scheduled");
-    f.carrier.set(Stage::Away);
+    f.carrier.gate.set(Stage::Away);
     assert_failed(f.cancel(&command).await);
     assert_eq!(f.status(command.order_id).await, "scheduled");
-    f.carrier.set(Stage::Open);
+    f.carrier.gate.set(Stage::Open);
     f.cancel(&command).await.expect("cancelled");
     assert_eq!(f.status(command.order_id).await, "cancelled");
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cleave_hosting::Needs;
-use cleave_messaging::Outbox;
 use cleave_migrations::shipping::Migrator;
 use cleave_shipping::carrier::simulated::SimulatedCarrier;
 use cleave_shipping::carrier::{Booking, Carrier};
@@ -16,16 +15,16 @@ use cleave_shipping_contract::port::{
     ALREADY_CANCELLED, Address, CancelShipment, Cancelled, GetShipments, ScheduleShipment,
     Scheduled, ShipmentStanding, ShippingPort, Wired,
 };
-use cleave_store::Tx;
 use cleave_tests::api::Api;
-use cleave_tests::stores::TempStore;
+use cleave_tests::audits::demand_sound;
+use cleave_tests::staging::{Gate, Stage};
+use cleave_tests::stores::{TempStore, events_of};
 use cleave_vocabulary::{
-    CallContext, Envelope, Failure, FailureKind, IdSource, KeyedOutcome, ManualClock, OrderId,
-    OutcomeOf, PortError, Refusal, SequentialIds, UserId,
+    CallContext, Envelope, IdSource, KeyedOutcome, ManualClock, OrderId, OutcomeOf, PortError,
+    Refusal, SequentialIds, UserId,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// The context, and what a test looks at beside it.
@@ -39,69 +38,31 @@ pub(super) struct Fixture {
     pub(super) call: CallContext,
 }
 
-/// Where the carrier's bookings are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Nowhere.
-    Open,
-    /// On their way to the carrier.
-    Before,
-    /// Done, the answer on its way back.
-    After,
-    /// Nothing gets through; it is certain that nothing was done.
-    Away,
-}
-
 /// Stands before the simulated carrier, and remembers what it holds and what
 /// was called off, as a real one would.
 pub(super) struct Staged {
     carrier: SimulatedCarrier,
-    stage: Mutex<Stage>,
-    /// Somebody reached the stage.
-    pub(super) reached: Notify,
-    /// Whoever is held goes on.
-    pub(super) release: Notify,
+    pub(super) gate: Gate,
     pub(super) held: Mutex<BTreeSet<String>>,
     called_off: Mutex<BTreeSet<String>>,
-}
-
-impl Staged {
-    pub(super) fn set(&self, stage: Stage) {
-        *self.stage.lock() = stage;
-    }
-
-    async fn hold(&self, stage: Stage) {
-        let held = *self.stage.lock() == stage;
-        if held {
-            self.reached.notify_one();
-            self.release.notified().await;
-        }
-    }
-
-    fn there(&self) -> Result<(), PortError> {
-        if *self.stage.lock() == Stage::Away {
-            return Err(Failure::clean(FailureKind::Unavailable, "away").into());
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
 impl Carrier for Staged {
     async fn book(&self, reference: &str, address: &Address) -> Result<Booking, PortError> {
-        self.there()?;
-        self.hold(Stage::Before).await;
+        self.gate.there()?;
+        self.gate.hold(Stage::Before).await;
         if self.called_off.lock().contains(reference) {
             return Err(Refusal::new(ALREADY_CANCELLED, "called off").into());
         }
         let booking = self.carrier.book(reference, address).await?;
         self.held.lock().insert(reference.to_owned());
-        self.hold(Stage::After).await;
+        self.gate.hold(Stage::After).await;
         Ok(booking)
     }
 
     async fn cancel(&self, reference: &str) -> Result<(), PortError> {
-        self.there()?;
+        self.gate.there()?;
         self.called_off.lock().insert(reference.to_owned());
         self.held.lock().remove(reference);
         self.carrier.cancel(reference).await
@@ -128,9 +89,7 @@ impl Fixture {
         let ids: Arc<dyn IdSource> = Arc::new(SequentialIds::default());
         let carrier = Arc::new(Staged {
             carrier: SimulatedCarrier::new(store.store.clone()),
-            stage: Mutex::new(Stage::Open),
-            reached: Notify::new(),
-            release: Notify::new(),
+            gate: Gate::default(),
             held: Mutex::default(),
             called_off: Mutex::default(),
         });
@@ -190,12 +149,8 @@ impl Fixture {
 
     /// The program dies with the booking at this stage of its way.
     pub(super) async fn crash_at(&self, stage: Stage, command: &ScheduleShipment) {
-        self.carrier.set(stage);
-        let scheduling = self.scheduling(command);
-        self.carrier.reached.notified().await;
-        scheduling.abort();
-        assert!(scheduling.await.expect_err("aborted").is_cancelled());
-        self.carrier.set(Stage::Open);
+        self.carrier.gate.set(stage);
+        self.carrier.gate.crash(self.scheduling(command)).await;
     }
 
     pub(super) async fn resolve(&self, command: &ScheduleShipment) -> KeyedOutcome<Scheduled> {
@@ -226,9 +181,7 @@ impl Fixture {
     }
 
     pub(super) async fn envelopes(&self) -> Vec<Envelope> {
-        let history = async move |tx: &Tx| Outbox::history(tx, 0, 10_000).await;
-        let history = self.store.store.read(history).await.expect("history");
-        history.into_iter().map(|(_, event)| event).collect()
+        events_of(&self.store.store).await
     }
 
     /// The events so far, as they go out.
@@ -249,9 +202,7 @@ impl Fixture {
 
     /// Demands that every invariant of the context holds.
     pub(super) async fn audit(&self) {
-        for check in self.built.context.auditor.audit().await.expect("audit") {
-            assert!(check.violations.is_empty(), "{check:?}");
-        }
+        demand_sound(&*self.built.context.auditor).await;
     }
 }
 

@@ -2,9 +2,10 @@
 
 use cleave_shipping_contract::events::{ShipmentRefused, ShipmentScheduled};
 use cleave_shipping_contract::port::ScheduleShipment;
+use cleave_tests::staging::Stage;
 use cleave_vocabulary::KeyedOutcome;
 
-use super::fixture::{Fixture, Stage, assert_failed, refused, user};
+use super::fixture::{Fixture, assert_failed, refused, user};
 
 #[tokio::test]
 async fn a_booking_is_made_and_said_so() {
@@ -47,7 +48,7 @@ async fn the_same_key_gets_the_first_outcome_even_after_a_cancellation() {
     assert_eq!(f.schedule(&command).await, first);
     let booked = first.clone().expect("scheduled");
     assert_eq!(f.resolve(&command).await, KeyedOutcome::Done(booked));
-    f.carrier.set(Stage::Away);
+    f.carrier.gate.set(Stage::Away);
     assert_eq!(
         f.schedule(&command).await,
         first,
@@ -95,10 +96,10 @@ async fn a_passing_fault_is_retried_within_the_booking() {
 async fn an_absent_carrier_is_a_failure_that_leaves_nothing() {
     let f = Fixture::new().await;
     let command = f.command("N1 7AA");
-    f.carrier.set(Stage::Away);
+    f.carrier.gate.set(Stage::Away);
     assert_failed(f.schedule(&command).await);
     assert_eq!(f.resolve(&command).await, KeyedOutcome::Never);
-    f.carrier.set(Stage::Open);
+    f.carrier.gate.set(Stage::Open);
     f.schedule(&command).await.expect("scheduled");
     assert_eq!(f.events().await, ["shipment.scheduled"]);
 }

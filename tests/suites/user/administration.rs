@@ -1,6 +1,7 @@
 //! What admins see, and what the invariants say.
 
 use cleave_tests::api::Told;
+use cleave_tests::audits::tamper;
 use serde_json::Value;
 
 use super::{Session, World};
@@ -104,11 +105,11 @@ async fn the_invariants_hold_and_a_broken_one_is_seen() {
                  INSERT INTO copies SELECT id, email_key FROM users; \
                  INSERT INTO copies SELECT randomblob(16), email_key FROM users; \
                  ALTER TABLE users RENAME TO once; ALTER TABLE copies RENAME TO users";
-    world.tamper(again).await;
+    tamper(world.store(), again).await;
     let checks = world.auditor.audit().await.expect("counted");
     assert_eq!((checks[0].checked, checks[0].violations.len()), (2, 1));
 
-    world.tamper("UPDATE refresh_tokens SET used_at = 1").await;
+    tamper(world.store(), "UPDATE refresh_tokens SET used_at = 1").await;
     let checks = world.auditor.audit().await.expect("counted");
     assert_eq!(checks[1].violations.len(), 1);
     assert_eq!(checks[1].violations[0].detail, "it has 0");

@@ -6,13 +6,12 @@ mod registration;
 mod sessions;
 mod setup;
 
+use cleave_tests::stores::{TempStore, events_of};
 use std::sync::Arc;
 
 use cleave_hosting::{Auditor, Needs, Task};
-use cleave_messaging::Outbox;
 use cleave_store::{Store, Unit};
 use cleave_tests::api::{Api, Told};
-use cleave_tests::stores::TempStore;
 use cleave_user::{Accounts, Deps, EnsureError, Ensured, HashingSettings, UserSettings};
 use cleave_user_contract::port::{GetSigningKeys, UserPort};
 use cleave_vocabulary::{CallContext, Envelope, ManualClock, SequentialIds, UuidV7Ids};
@@ -137,11 +136,7 @@ impl World {
 
     /// The events written so far.
     async fn events(&self) -> Vec<Envelope> {
-        let history = self
-            .store()
-            .read(async |tx| Outbox::history(tx, 0, 100).await);
-        let history = history.await.expect("the outbox");
-        history.into_iter().map(|(_, event)| event).collect()
+        events_of(self.store()).await
     }
 
     /// Every value of a text column.
@@ -162,18 +157,6 @@ impl World {
             })
             .await;
         rows.expect("rows")
-    }
-
-    async fn tamper(&self, sql: &str) {
-        let sql = sql.to_owned();
-        let done: Unit<()> = self
-            .store()
-            .write(async move |tx| {
-                tx.execute_unprepared(&sql).await?;
-                Ok(())
-            })
-            .await;
-        done.expect("done");
     }
 }
 
