@@ -197,4 +197,14 @@ impl Told {
     pub fn text(&self, member: &str) -> &str {
         self.json[member].as_str().expect(member)
     }
+
+    /// The ids of a page's items.
+    ///
+    /// # Panics
+    /// Where it is no page.
+    #[track_caller]
+    pub fn ids(&self) -> Vec<Value> {
+        let items = self.json["items"].as_array().expect("items").iter();
+        items.map(|item| item["id"].clone()).collect()
+    }
 }

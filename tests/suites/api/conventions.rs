@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{saga_of, shop, shop_with, until_it_waits};
+use super::{errors, saga_of, settled, shop, shop_with, until_it_waits};
 
 const ORDERS: &str = "/api/v1/orders";
 const PRODUCTS: &str = "/api/v1/inventory/products";
@@ -22,10 +22,6 @@ const FOREIGN: &str = "-----BEGIN PRIVATE KEY-----\n\
 
 fn code(problem: &Value) -> Value {
     problem["code"].clone()
-}
-
-fn errors(problem: &Value) -> Value {
-    problem["errors"].clone()
 }
 
 fn ids(page: &Value) -> Value {
@@ -117,12 +113,8 @@ async fn every_post_that_changes_something_takes_a_key() {
     let mut story = Story::of(&shop).await;
     let (admin, ann) = (shop.operator(), shop.customer("ann").await);
     let product = shop.product("LAMP", 100).await;
-    let wait = [("prefer", "wait=30")];
-    let token = Some(&*ann.token);
+    let paid = settled(&shop, &ann, &order(&[(&product, 4)], "pm_card_visa")).await;
     let client = shop.client();
-    let paid = order(&[(&product, 4)], "pm_card_visa");
-    let paid = client.send(Method::POST, ORDERS, token, &wait, Some(&paid));
-    let paid = paid.await.body;
     let away = order(&[(&product, 1)], "pm_sim_unavailable");
     let mut waiting = Vec::new();
     for _ in 0..2 {

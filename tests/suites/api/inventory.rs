@@ -5,7 +5,7 @@ use cleave_tests::story::Story;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use super::shop;
+use super::{errors, path_of, shop};
 
 const PRODUCTS: &str = "/api/v1/inventory/products";
 const CHECK: &str = "/api/v1/inventory/check";
@@ -72,7 +72,7 @@ async fn every_rule_that_a_new_product_breaks_is_named() {
             .post(PRODUCTS)
             .by(&admin)
             .text(body)
-            .showing(|body| body["errors"].clone())
+            .showing(errors)
             .send()
             .await;
     }
@@ -150,11 +150,7 @@ async fn anyone_looks_through_the_catalogue() {
     story.get(format!("{PRODUCTS}?search=lan")).send().await;
     story.get(format!("{PRODUCTS}?search=%25")).send().await;
     let long = format!("{PRODUCTS}?search={}", "x".repeat(201));
-    story
-        .get(long)
-        .showing(|body| body["errors"].clone())
-        .send()
-        .await;
+    story.get(long).showing(errors).send().await;
     story.note("What is not there, and what is no id.");
     for id in [NONE, "7"] {
         story.get(format!("{PRODUCTS}/{id}")).send().await;
@@ -180,10 +176,7 @@ async fn stock_is_counted_and_corrected() {
         .client()
         .post("/api/v1/orders", &ann.token, &held)
         .await;
-    let held = format!(
-        "/api/v1/orders/{}",
-        held.body["id"].as_str().expect("an id")
-    );
+    let held = path_of(&held.body);
     let confirmed = |order: &Value| order["status"] == "confirmed";
     shop.client().until(&held, &ann.token, confirmed).await;
     story.get(&stock).send().await;
@@ -202,7 +195,7 @@ async fn stock_is_counted_and_corrected() {
             .post(&adjust)
             .by(&admin)
             .json(&body)
-            .showing(|body| body["errors"].clone())
+            .showing(errors)
             .send()
             .await;
     }

@@ -15,6 +15,7 @@ mod users;
 
 use cleave_tests::shop::{Client, Shop};
 use cleave_tests::story::{Somebody, Story};
+use reqwest::Method;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -58,6 +59,49 @@ async fn saga_of(shop: &Shop, order: &str) -> String {
     let page = shop.client().get(&page, &shop.admin).await.body;
     let id = page["items"][0]["id"].as_str().expect("a saga");
     format!("/api/v1/ops/sagas/{id}")
+}
+
+/// What a problem says of the members of a body.
+fn errors(problem: &Value) -> Value {
+    problem["errors"].clone()
+}
+
+/// Places an order and waits for its fate; as it is then.
+async fn settled(shop: &Shop, who: &Somebody, body: &Value) -> Value {
+    let (token, wait) = (Some(&*who.token), [("prefer", "wait=30")]);
+    let client = shop.client();
+    let made = client.send(Method::POST, "/api/v1/orders", token, &wait, Some(body));
+    let made = made.await;
+    assert_eq!(made.status, 201, "{made:?}");
+    made.body
+}
+
+/// An order's path.
+fn path_of(order: &Value) -> String {
+    let id = order["id"].as_str().expect("an order");
+    format!("/api/v1/orders/{id}")
+}
+
+/// Tells how one of a collection is read: by its owner, by an admin who has seen
+/// it already, by another and by nobody; and that ids of none find none.
+async fn tell_reading(
+    story: &mut Story,
+    one: &str,
+    [owner, other, admin]: [&Somebody; 3],
+    none: &str,
+) {
+    let told = story.get(one).by(owner).send().await;
+    let again = story.get(one).by(admin);
+    let again = again.header("if-none-match", told.header("etag"));
+    again.send().await;
+    story.note("For others it is not there.");
+    story.get(one).by(other).send().await;
+    story.get(one).send().await;
+    let (collection, _) = one.rsplit_once('/').expect("a path");
+    for id in [none, "7"] {
+        let path = format!("{collection}/{id}");
+        story.get(path).by(owner).send().await;
+    }
 }
 
 /// Tells how a collection of what orders lead to is listed. Two of its three

@@ -3,10 +3,9 @@
 use cleave_tests::shop::order;
 use cleave_tests::story::Story;
 use insta::assert_snapshot;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::shop;
+use super::{settled, shop};
 
 const NOTIFICATIONS: &str = "/api/v1/notifications";
 /// A well-formed id of no notification.
@@ -29,12 +28,8 @@ async fn one_is_told_what_becomes_of_ones_orders() {
     let client = shop.client();
     sent(client, &ann.token, 1).await;
     let product = shop.product("LAMP", 10).await;
-    let wait = [("prefer", "wait=30")];
     for (method, count) in [("pm_card_visa", 4), ("pm_card_chargeDeclined", 7)] {
-        let body = order(&[(&product, 1)], method);
-        let token = Some(&*ann.token);
-        let made = client.send(Method::POST, "/api/v1/orders", token, &wait, Some(&body));
-        assert_eq!(made.await.status, 201);
+        settled(&shop, &ann, &order(&[(&product, 1)], method)).await;
         sent(client, &ann.token, count).await;
     }
     story.get(NOTIFICATIONS).by(&ann).send().await;

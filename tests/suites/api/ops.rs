@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{NO_ORDER, saga_of, shop, until_it_waits};
+use super::{NO_ORDER, errors, saga_of, shop, until_it_waits};
 
 const OPS: &str = "/api/v1/ops";
 /// Well-formed ids of nothing.
@@ -73,7 +73,7 @@ async fn sagas_tell_how_their_steps_went() {
     for query in ["status=lost", "order_id=7"] {
         let path = format!("{OPS}/sagas?{query}");
         let ask = story.get(path).by(&admin);
-        ask.showing(|body| body["errors"].clone()).send().await;
+        ask.showing(errors).send().await;
     }
     for id in [NONE, "7"] {
         story
@@ -195,7 +195,7 @@ async fn breakers_are_shown_and_held() {
         json!({"state": "auto", "for": "1s"}),
     ] {
         let ask = story.post(&one).by(&admin).json(&body);
-        ask.showing(|body| body["errors"].clone()).send().await;
+        ask.showing(errors).send().await;
     }
     for name in ["nobody", "%ff"] {
         let path = format!("{breakers}/{name}");

@@ -3,34 +3,19 @@
 use cleave_tests::shop::{Shop, address, order};
 use cleave_tests::story::{Somebody, Story};
 use insta::assert_snapshot;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{shop, shop_with};
+use super::{errors, path_of, settled, shop, shop_with, tell_reading};
 
 const ORDERS: &str = "/api/v1/orders";
 /// A well-formed id of no order.
 const NONE: &str = "ord_00000000000000000000000000";
 
-fn errors(body: &Value) -> Value {
-    body["errors"].clone()
-}
-
-/// An order that has settled; its path.
-async fn settled(shop: &Shop, who: &Somebody, body: &Value) -> String {
-    let wait = [("prefer", "wait=30")];
-    let client = shop.client();
-    let made = client
-        .send(Method::POST, ORDERS, Some(&who.token), &wait, Some(body))
-        .await;
-    format!("{ORDERS}/{}", made.body["id"].as_str().expect("an id"))
-}
-
 /// An order that holds stock and waits for its payment; its path.
 async fn held(shop: &Shop, who: &Somebody, product: &str) -> String {
     let body = order(&[(product, 1)], "pm_sim_unavailable");
     let made = shop.client().post(ORDERS, &who.token, &body).await;
-    let path = format!("{ORDERS}/{}", made.body["id"].as_str().expect("an id"));
+    let path = path_of(&made.body);
     let confirmed = |order: &Value| order["status"] == "confirmed";
     shop.client().until(&path, &who.token, confirmed).await;
     path
@@ -112,25 +97,15 @@ async fn what_is_wrong_with_an_order_is_named_by_field() {
     ] {
         let mut body = order(&[], "pm_card_visa");
         body["items"] = items;
-        story
-            .post(ORDERS)
-            .by(&ann)
-            .json(&body)
-            .showing(errors)
-            .send()
-            .await;
+        let ask = story.post(ORDERS).by(&ann).json(&body);
+        ask.showing(errors).send().await;
     }
     story.note("The way to pay.");
     for method in [json!("pm_card_unknown"), json!(""), json!(null)] {
         let mut body = order(&[(&lamp, 1)], "");
         body["payment_method"] = method;
-        story
-            .post(ORDERS)
-            .by(&ann)
-            .json(&body)
-            .showing(errors)
-            .send()
-            .await;
+        let ask = story.post(ORDERS).by(&ann).json(&body);
+        ask.showing(errors).send().await;
     }
     story.note("The address.");
     for address in [
@@ -147,13 +122,8 @@ async fn what_is_wrong_with_an_order_is_named_by_field() {
     ] {
         let mut body = order(&[(&lamp, 1)], "pm_card_visa");
         body["shipping_address"] = address;
-        story
-            .post(ORDERS)
-            .by(&ann)
-            .json(&body)
-            .showing(errors)
-            .send()
-            .await;
+        let ask = story.post(ORDERS).by(&ann).json(&body);
+        ask.showing(errors).send().await;
     }
     assert_snapshot!(story.text());
     shop.close().await;
@@ -165,20 +135,9 @@ async fn an_order_is_read_by_its_owner_and_by_admins() {
     let mut story = Story::of(&shop).await;
     let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
     let lamp = shop.product("LAMP", 10).await;
-    let one = settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_visa")).await;
-    let told = story.get(&one).by(&ann).send().await;
-    story
-        .get(&one)
-        .by(&shop.operator())
-        .header("if-none-match", told.header("etag"))
-        .send()
-        .await;
-    story.note("For others it is not there.");
-    story.get(&one).by(&ben).send().await;
-    story.get(&one).send().await;
-    for id in [NONE, "7"] {
-        story.get(format!("{ORDERS}/{id}")).by(&ann).send().await;
-    }
+    let one = path_of(&settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_visa")).await);
+    let people = [&ann, &ben, &shop.operator()];
+    tell_reading(&mut story, &one, people, NONE).await;
     assert_snapshot!(story.text());
     shop.close().await;
 }
@@ -256,13 +215,8 @@ async fn an_order_is_cancelled_while_it_may_be() {
         json!({"why": "a"}),
         json!({"reason": "x".repeat(501)}),
     ] {
-        story
-            .post(&one)
-            .by(&ann)
-            .json(&body)
-            .showing(errors)
-            .send()
-            .await;
+        let ask = story.post(&one).by(&ann).json(&body);
+        ask.showing(errors).send().await;
     }
     story.note("By its owner, in their words; and not twice.");
     let reason = json!({"reason": "changed my mind"});
@@ -277,7 +231,7 @@ async fn an_order_is_cancelled_while_it_may_be() {
         .send()
         .await;
     story.note("Not once it is paid.");
-    let paid = settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_visa")).await;
+    let paid = path_of(&settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_visa")).await);
     story.post(format!("{paid}/cancel")).by(&ann).send().await;
     story.note("What is not there.");
     for id in [NONE, "7"] {
@@ -294,7 +248,7 @@ async fn the_timeline_tells_everything_in_causal_order() {
     let mut story = Story::of(&shop).await;
     let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
     let lamp = shop.product("LAMP", 10).await;
-    let one = settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_chargeDeclined")).await;
+    let one = path_of(&settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_chargeDeclined")).await);
     let timeline = format!("{one}/timeline");
     story.get(&timeline).by(&ann).until(is_whole).send().await;
     story.note("For others it is not there.");
@@ -332,7 +286,7 @@ async fn the_timeline_is_followed_live_and_resumed() {
     let mut story = Story::of(&shop).await;
     let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
     let lamp = shop.product("LAMP", 10).await;
-    let one = settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_chargeDeclined")).await;
+    let one = path_of(&settled(&shop, &ann, &order(&[(&lamp, 1)], "pm_card_chargeDeclined")).await);
     let client = shop.client();
     client
         .until(&format!("{one}/timeline"), &ann.token, is_whole)
@@ -348,20 +302,12 @@ async fn the_timeline_is_followed_live_and_resumed() {
     let (last, before) = ids.split_last().expect("a story");
     story.note("Behind the last but one there is one to tell, and behind the last none.");
     for id in [before.last().expect("another"), last] {
-        story
-            .get(&events)
-            .by(&ann)
-            .header("last-event-id", id)
-            .send()
-            .await;
+        let ask = story.get(&events).by(&ann);
+        ask.header("last-event-id", id).send().await;
     }
     story.note("What is no id of an event; and for others it is not there.");
-    story
-        .get(&events)
-        .by(&ann)
-        .header("last-event-id", "yesterday")
-        .send()
-        .await;
+    let ask = story.get(&events).by(&ann);
+    ask.header("last-event-id", "yesterday").send().await;
     story.get(&events).by(&ben).send().await;
     story.get(&events).send().await;
     story
@@ -394,37 +340,25 @@ async fn each_instrument_leads_to_its_end() {
         "pm_sim_flaky",
         "pm_sim_timeout",
     ] {
-        story
+        let ask = story
             .post(ORDERS)
             .by(&ann)
-            .header("prefer", "wait=30")
-            .json(&order(&[(&lamp, 1)], method))
-            .showing(part)
-            .send()
-            .await;
+            .json(&order(&[(&lamp, 1)], method));
+        let ask = ask.header("prefer", "wait=30").showing(part);
+        ask.send().await;
     }
     story.note("Carriers, too, refuse or fail for a while.");
     for code in ["00000", "99999"] {
         let mut body = order(&[(&lamp, 1)], "pm_card_visa");
         body["shipping_address"] = address(code);
-        story
-            .post(ORDERS)
-            .by(&ann)
-            .header("prefer", "wait=30")
-            .json(&body)
-            .showing(part)
-            .send()
-            .await;
+        let ask = story.post(ORDERS).by(&ann).json(&body);
+        let ask = ask.header("prefer", "wait=30").showing(part);
+        ask.send().await;
     }
     story.note("While the gateway is away, the payment waits in its queue.");
     let body = order(&[(&lamp, 1)], "pm_sim_unavailable");
-    let away = story
-        .post(ORDERS)
-        .by(&ann)
-        .json(&body)
-        .showing(part)
-        .send()
-        .await;
+    let ask = story.post(ORDERS).by(&ann).json(&body);
+    let away = ask.showing(part).send().await;
     let of_order = format!("/api/v1/payments?order_id={}", away.id());
     let queued = |page: &Value| page["items"][0]["status"] == "queued";
     let payment = |page: &Value| {
@@ -466,7 +400,7 @@ async fn an_order_whose_time_is_over_is_cancelled() {
     let lamp = shop.product("LAMP", 20).await;
     let body = order(&[(&lamp, 1)], "pm_sim_unavailable");
     let made = shop.client().post(ORDERS, &ann.token, &body).await;
-    let path = format!("{ORDERS}/{}", made.body["id"].as_str().expect("an id"));
+    let path = path_of(&made.body);
     let cancelled = |order: &Value| order["status"] == "cancelled";
     story.get(&path).by(&ann).until(cancelled).send().await;
     assert_snapshot!(story.text());

@@ -3,10 +3,9 @@
 use cleave_tests::shop::{Shop, order};
 use cleave_tests::story::{Somebody, Story};
 use insta::assert_snapshot;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{saga_of, shop, tell_listing, until_it_waits};
+use super::{errors, path_of, saga_of, settled, shop, tell_listing, tell_reading, until_it_waits};
 
 const PAYMENTS: &str = "/api/v1/payments";
 /// Well-formed ids of nothing.
@@ -15,20 +14,12 @@ const NONE: &str = "pay_00000000000000000000000000";
 /// An order of four at 250 that is paid so; as its fulfilment left it.
 async fn paid(shop: &Shop, who: &Somebody, method: &str) -> Value {
     let product = shop.product(&format!("FOR-{method}"), 10).await;
-    let (body, wait) = (order(&[(&product, 4)], method), [("prefer", "wait=30")]);
-    let token = Some(&*who.token);
-    let client = shop.client();
-    let made = client.send(Method::POST, "/api/v1/orders", token, &wait, Some(&body));
-    made.await.body
+    settled(shop, who, &order(&[(&product, 4)], method)).await
 }
 
 fn payment_of(order: &Value) -> String {
     let id = order["payment"]["id"].as_str().expect("a payment");
     format!("{PAYMENTS}/{id}")
-}
-
-fn errors(body: &Value) -> Value {
-    body["errors"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,19 +28,8 @@ async fn a_payment_is_read_by_its_owner_and_by_admins() {
     let mut story = Story::of(&shop).await;
     let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
     let one = payment_of(&paid(&shop, &ann, "pm_card_visa").await);
-    let told = story.get(&one).by(&ann).send().await;
-    story
-        .get(&one)
-        .by(&shop.operator())
-        .header("if-none-match", told.header("etag"))
-        .send()
-        .await;
-    story.note("For others it is not there.");
-    story.get(&one).by(&ben).send().await;
-    story.get(&one).send().await;
-    for id in [NONE, "7"] {
-        story.get(format!("{PAYMENTS}/{id}")).by(&ann).send().await;
-    }
+    let people = [&ann, &ben, &shop.operator()];
+    tell_reading(&mut story, &one, people, NONE).await;
     story.note("One that was declined.");
     let declined = paid(&shop, &ann, "pm_card_chargeDeclined").await;
     story.get(payment_of(&declined)).by(&ann).send().await;
@@ -104,7 +84,7 @@ async fn an_admin_gives_money_back_in_parts_and_no_more_than_was_taken() {
     story.post(&refunds).by(&admin).json(&rest).send().await;
     story.get(&one).by(&ann).send().await;
     story.note("The order shows it, too.");
-    let path = format!("/api/v1/orders/{}", order["id"].as_str().expect("an id"));
+    let path = path_of(&order);
     let refunded = |order: &Value| order["payment"]["status"] == "refunded";
     story
         .get(path)
@@ -157,7 +137,7 @@ async fn a_refund_may_be_refused() {
     let away = order(&[(&product, 1)], "pm_sim_unavailable");
     let client = shop.client();
     let away = client.post("/api/v1/orders", &ann.token, &away).await.body;
-    let order = format!("/api/v1/orders/{}", away["id"].as_str().expect("an id"));
+    let order = path_of(&away);
     let queued = |order: &Value| order["payment"]["status"] == "queued";
     let shown = client.until(&order, &ann.token, queued).await;
     let saga = saga_of(&shop, away["id"].as_str().expect("an id")).await;

@@ -3,10 +3,9 @@
 use cleave_tests::shop::{Shop, order};
 use cleave_tests::story::{Somebody, Story};
 use insta::assert_snapshot;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{shop, tell_listing};
+use super::{path_of, settled, shop, tell_listing, tell_reading};
 
 const SHIPMENTS: &str = "/api/v1/shipments";
 /// Well-formed ids of nothing.
@@ -15,14 +14,7 @@ const NONE: &str = "shp_00000000000000000000000000";
 /// An order whose shipment is scheduled.
 async fn scheduled(shop: &Shop, who: &Somebody, sku: &str) -> Value {
     let product = shop.product(sku, 10).await;
-    let (body, wait) = (
-        order(&[(&product, 1)], "pm_card_visa"),
-        [("prefer", "wait=30")],
-    );
-    let token = Some(&*who.token);
-    let client = shop.client();
-    let made = client.send(Method::POST, "/api/v1/orders", token, &wait, Some(&body));
-    made.await.body
+    settled(shop, who, &order(&[(&product, 1)], "pm_card_visa")).await
 }
 
 fn shipment_of(order: &Value) -> String {
@@ -36,19 +28,8 @@ async fn a_shipment_is_read_by_its_owner_and_by_admins() {
     let mut story = Story::of(&shop).await;
     let (ann, ben) = (shop.customer("ann").await, shop.customer("ben").await);
     let one = shipment_of(&scheduled(&shop, &ann, "LAMP").await);
-    let told = story.get(&one).by(&ann).send().await;
-    story
-        .get(&one)
-        .by(&shop.operator())
-        .header("if-none-match", told.header("etag"))
-        .send()
-        .await;
-    story.note("For others it is not there.");
-    story.get(&one).by(&ben).send().await;
-    story.get(&one).send().await;
-    for id in [NONE, "7"] {
-        story.get(format!("{SHIPMENTS}/{id}")).by(&ann).send().await;
-    }
+    let people = [&ann, &ben, &shop.operator()];
+    tell_reading(&mut story, &one, people, NONE).await;
     assert_snapshot!(story.text());
     shop.close().await;
 }
@@ -92,7 +73,7 @@ async fn an_admin_moves_a_shipment_to_its_end() {
     story.post(&deliver).by(&admin).send().await;
     story.post(&deliver).by(&admin).send().await;
     story.note("The order goes with it.");
-    let path = format!("/api/v1/orders/{}", order["id"].as_str().expect("an id"));
+    let path = path_of(&order);
     let delivered = |order: &Value| order["status"] == "delivered";
     story
         .get(path)

@@ -1,6 +1,7 @@
 //! Products over HTTP.
 
 use cleave_tests::snapshots::{masked, masked_together};
+use cleave_vocabulary::ProductId;
 use cleave_web::Role;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
@@ -34,6 +35,12 @@ async fn added(shop: &Shop, body: &Value) -> (String, String) {
         .await;
     let told = told.expect(201);
     (told.header("location").into(), told.header("etag").into())
+}
+
+/// The product that a path leads to.
+fn id_in(path: &str) -> ProductId {
+    let id = path.rsplit('/').next().expect("an id");
+    id.parse().expect("an id")
 }
 
 #[tokio::test]
@@ -146,12 +153,7 @@ async fn the_catalogue_is_changed_by_admins_alone() {
 async fn the_tag_changes_with_all_that_is_shown() {
     let shop = Shop::open().await;
     let (product, tag) = added(&shop, &globe()).await;
-    let id = product
-        .rsplit('/')
-        .next()
-        .expect("an id")
-        .parse()
-        .expect("an id");
+    let id = id_in(&product);
     let unchanged = shop.api.get(&product).if_none_match(&tag).send().await;
     assert_eq!(unchanged.expect(304).json, Value::Null);
     shop.reserve(shop.order(), "k", &[(id, 4)])
@@ -173,12 +175,7 @@ async fn the_tag_changes_with_all_that_is_shown() {
 async fn a_change_needs_the_version_that_it_was_made_for_and_minds_no_stock() {
     let shop = Shop::open().await;
     let (product, tag) = added(&shop, &globe()).await;
-    let id = product
-        .rsplit('/')
-        .next()
-        .expect("an id")
-        .parse()
-        .expect("an id");
+    let id = id_in(&product);
     let patch = |body: Value| shop.as_admin(shop.api.patch(&product)).json(&body);
     let blind = patch(json!({"name": "Globe"})).send().await;
     assert_eq!(blind.problem(428), "precondition_required");

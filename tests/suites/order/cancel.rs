@@ -8,18 +8,7 @@ use cleave_web::Role;
 use serde_json::{Value, json};
 
 use super::shop::{Gate, Then};
-use super::world::{World, body};
-
-/// An order whose fulfilment waits within the call of this operation.
-async fn held_at(operation: &'static str) -> (World, OrderId, Gate) {
-    let world = World::open().await;
-    let gate = Gate::new();
-    world.shop.script(operation, [Then::Wait(gate.clone())]);
-    let tea = world.shop.sells("TEA", 450, 10);
-    let id = world.place(&body(&[(tea, 2)])).await;
-    gate.reached().await;
-    (world, id, gate)
-}
+use super::world::{World, body, held_at};
 
 /// Opens the gate once the order is being called off: the request is written
 /// down before the call under way has ended.
@@ -84,9 +73,7 @@ async fn a_paid_order_is_not_called_off() {
         let refused = world.post(&path(id)).send().await.expect(409);
         assert_eq!(refused.json["code"], "order_not_cancellable");
         gate.open();
-        world
-            .order_until(id, |order| order["shipment"].is_object())
-            .await;
+        world.until_shipment(id).await;
         world.close().await;
     }
 }
@@ -152,9 +139,7 @@ async fn a_repeated_cancellation_is_answered_with_what_came_of_it() {
         let again = cancel().await;
         assert_eq!(again.json, first.json);
         assert_eq!(again.header("idempotency-replayed"), "true");
-        world
-            .order_until(id, |order| order["shipment"].is_object())
-            .await;
+        world.until_shipment(id).await;
     } else {
         let again = cancel().await.expect(200);
         assert_eq!(again.header("idempotency-replayed"), "true");
@@ -205,9 +190,7 @@ async fn somebody_elses_order_does_not_exist() {
         assert_eq!(told.problem(404), "not_found", "{path}");
     }
     gate.open();
-    world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(id).await;
     world.close().await;
 }
 
@@ -225,9 +208,7 @@ async fn a_cancellation_that_takes_long_is_answered_with_the_order_as_it_is() {
     assert_eq!(told.json["cancellation"], Value::Null);
     assert_eq!(told.json["allowed_actions"], json!([]));
     gate.open();
-    world
-        .order_until(id, |order| order["status"] == "cancelled")
-        .await;
+    world.until_cancelled(id).await;
     world.close().await;
 }
 
@@ -243,8 +224,6 @@ async fn the_reason_has_its_bounds() {
         assert_eq!(told.problem(422), "validation_failed", "{reason:?}");
     }
     gate.open();
-    world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(id).await;
     world.close().await;
 }

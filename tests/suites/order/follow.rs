@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::shop::{Gate, Then};
-use super::world::{World, body, id_of};
+use super::world::{World, body, held_at, id_of};
 
 /// An open stream.
 struct Stream {
@@ -187,9 +187,7 @@ async fn many_may_follow_one_order() {
         streams.push(Stream::of(&world, id, None).await);
     }
     gate.open();
-    world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(id).await;
     world.shop.heard().await;
     world.shop.dispatch(id).await;
     world.shop.deliver(id).await;
@@ -219,29 +217,20 @@ async fn streams_have_their_bound_and_give_their_places_back() {
     second.next().await.expect("a first event");
     drop(second);
     gate.open();
-    world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(id).await;
     world.close().await;
 }
 
 #[tokio::test]
 async fn a_stream_ends_with_the_process() {
-    let world = World::open().await;
-    let gate = Gate::new();
-    world.shop.script("charge", [Then::Wait(gate.clone())]);
-    let tea = world.shop.sells("TEA", 450, 10);
-    let id = world.place(&body(&[(tea, 2)])).await;
-    gate.reached().await;
+    let (world, id, gate) = held_at("charge").await;
     world.quiet().await;
     let mut stream = Stream::of(&world, id, None).await;
     stream
         .until(|item| item["name"] == "inventory.reserved")
         .await;
     gate.open();
-    world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(id).await;
     world.close().await;
     stream.rest().await;
 }

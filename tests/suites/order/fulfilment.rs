@@ -10,7 +10,7 @@ use cleave_shipping_contract::port::{ALREADY_DISPATCHED, SHIPPING_REFUSED};
 use serde_json::{Value, json};
 
 use super::shop::{Gate, Then};
-use super::world::{World, body, id_of};
+use super::world::{World, body, held_at, id_of};
 
 /// Places an order while the script has it so, and waits for its end.
 async fn fate_of(script: Vec<(&'static str, Vec<Then>)>) -> (World, Value) {
@@ -208,9 +208,7 @@ async fn an_order_shows_how_its_payment_stands_while_it_waits() {
         assert_eq!(waiting["payment"]["status"], standing);
         assert_eq!(waiting["allowed_actions"], json!(["cancel"]));
         gate.open();
-        let order = world
-            .order_until(id, |order| order["shipment"].is_object())
-            .await;
+        let order = world.until_shipment(id).await;
         fulfilled(&world, &order);
         world.close().await;
     }
@@ -225,26 +223,17 @@ async fn stock_that_expires_while_the_payment_waits_cancels_the_order() {
     let id = world.place(&body(&[(tea, 2)])).await;
     world.saga_until(id, SagaStatus::Waiting).await;
     world.shop.expire(id).await;
-    let order = world
-        .order_until(id, |order| order["status"] == "cancelled")
-        .await;
+    let order = world.until_cancelled(id).await;
     undone(&world, &order, "expired", None);
     world.close().await;
 }
 
 #[tokio::test]
 async fn stock_that_expires_before_it_is_taken_gives_the_money_back() {
-    let world = World::open().await;
-    let gate = Gate::new();
-    world.shop.script("charge", [Then::Wait(gate.clone())]);
-    let tea = world.shop.sells("TEA", 450, 10);
-    let id = world.place(&body(&[(tea, 2)])).await;
-    gate.reached().await;
+    let (world, id, gate) = held_at("charge").await;
     world.shop.expire(id).await;
     gate.open();
-    let order = world
-        .order_until(id, |order| order["status"] == "cancelled")
-        .await;
+    let order = world.until_cancelled(id).await;
     world.quiet().await;
     undone(&world, &order, "expired", None);
     assert_eq!(world.order(id).await["payment"]["status"], "refunded");
@@ -301,9 +290,7 @@ async fn a_compensation_that_keeps_failing_waits_for_a_person() {
         .take_up(stuck.id, Takeup::Retry)
         .await
         .expect("taken up");
-    let order = world
-        .order_until(id, |order| order["status"] == "cancelled")
-        .await;
+    let order = world.until_cancelled(id).await;
     undone(&world, &order, "payment_declined", Some("Declined."));
     world.close().await;
 }
@@ -350,9 +337,7 @@ async fn an_operator_may_give_up_on_an_order_that_waits() {
         .take_up(waiting.id, Takeup::Compensate)
         .await
         .expect("taken up");
-    let order = world
-        .order_until(id, |order| order["status"] == "cancelled")
-        .await;
+    let order = world.until_cancelled(id).await;
     world.quiet().await;
     undone(&world, &order, "cancelled_by_operator", None);
     world.close().await;
@@ -361,7 +346,6 @@ async fn an_operator_may_give_up_on_an_order_that_waits() {
 #[tokio::test]
 async fn a_parcel_that_is_on_its_way_is_not_called_off() {
     let world = World::open().await;
-    let gate = Gate::new();
     world.shop.script("schedule", [Then::LoseAnswer]);
     world
         .shop
@@ -370,13 +354,10 @@ async fn a_parcel_that_is_on_its_way_is_not_called_off() {
         "cancel_shipment",
         (0..2).map(|_| Then::Refuse(ALREADY_DISPATCHED, "gone")),
     );
-    drop(gate);
     let tea = world.shop.sells("TEA", 450, 10);
     let id = world.place(&body(&[(tea, 2)])).await;
     // Whatever became of the answer, the order ends fulfilled.
-    let order = world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    let order = world.until_shipment(id).await;
     fulfilled(&world, &order);
     world.close().await;
 }

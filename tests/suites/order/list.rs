@@ -47,9 +47,7 @@ async fn ones_own_orders_are_listed_newest_first_as_soon_as_they_are_placed() {
     }
     for id in &placed {
         let id = id.parse().expect("an id");
-        world
-            .order_until(id, |order| order["shipment"].is_object())
-            .await;
+        world.until_shipment(id).await;
     }
     let page = world.get("/api/v1/orders").send().await.expect(200).json;
     let one = world.order(placed[0].parse().expect("an id")).await;
@@ -135,9 +133,7 @@ async fn orders_are_found_by_status() {
         assert_eq!(ids(&all), expected, "{status}");
     }
     gate.open();
-    world
-        .order_until(pending, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(pending).await;
     world.close().await;
 }
 

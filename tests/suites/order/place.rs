@@ -275,8 +275,6 @@ async fn an_order_costs_the_store_few_statements() {
         "{before:?} {after:?}"
     );
     gate.open();
-    world
-        .order_until(id, |order| order["shipment"].is_object())
-        .await;
+    world.until_shipment(id).await;
     world.close().await;
 }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::shop::Shop;
+use super::shop::{Gate, Shop, Then};
 
 pub(super) struct World {
     pub(super) temp: Arc<TempStore>,
@@ -211,6 +211,18 @@ impl World {
         panic!("still {}", self.order(id).await);
     }
 
+    /// Waits until there is a shipment of an order: it can't be called off any more.
+    pub(super) async fn until_shipment(&self, id: OrderId) -> Value {
+        self.order_until(id, |order| order["shipment"].is_object())
+            .await
+    }
+
+    /// Waits until an order is cancelled.
+    pub(super) async fn until_cancelled(&self, id: OrderId) -> Value {
+        self.order_until(id, |order| order["status"] == "cancelled")
+            .await
+    }
+
     /// Waits for a saga to stand so.
     pub(super) async fn saga_until(&self, id: OrderId, status: SagaStatus) -> SagaView {
         for _ in 0..4000 {
@@ -254,6 +266,17 @@ impl Drop for World {
     fn drop(&mut self) {
         self.halt.cancel();
     }
+}
+
+/// An order whose fulfilment waits within the call of this operation.
+pub(super) async fn held_at(operation: &'static str) -> (World, OrderId, Gate) {
+    let world = World::open().await;
+    let gate = Gate::new();
+    world.shop.script(operation, [Then::Wait(gate.clone())]);
+    let tea = world.shop.sells("TEA", 450, 10);
+    let id = world.place(&body(&[(tea, 2)])).await;
+    gate.reached().await;
+    (world, id, gate)
 }
 
 pub(super) fn id_of(told: &Told) -> OrderId {
