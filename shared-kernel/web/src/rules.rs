@@ -10,7 +10,7 @@ use validator::ValidationError;
 
 /// Reads text without the blanks around it.
 pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    let text = String::deserialize(deserializer)?;
     Ok(text.trim().to_owned())
 }
 
@@ -18,7 +18,7 @@ pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
 pub fn trimmed_option<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
-    let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+    let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.map(|text| text.trim().to_owned()))
 }
 

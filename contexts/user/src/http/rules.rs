@@ -1,9 +1,7 @@
 //! The rules that accounts alone have, beside those of every context
 //! (`cleave_web::rules`), and how a merge patch is read.
 
-use std::borrow::Cow;
-
-use cleave_web::rules::{broken, line_of};
+use cleave_web::rules::{broken, line_of, trimmed_option};
 use serde::{Deserialize, Deserializer};
 use validator::{Validate, ValidationError, ValidationErrors};
 
@@ -24,8 +22,8 @@ where
 pub(super) fn trimmed_change<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Change<String>, D::Error> {
-    let value = Option::<Cow<'de, str>>::deserialize(deserializer)?;
-    Ok(value.map_or(Change::Clear, |text| Change::Set(text.trim().to_owned())))
+    let value = trimmed_option(deserializer)?;
+    Ok(value.map_or(Change::Clear, Change::Set))
 }
 
 impl<T: Validate> Validate for Change<T> {
