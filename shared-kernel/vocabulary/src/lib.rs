@@ -12,6 +12,7 @@ pub mod duration;
 pub mod envelope;
 pub mod errors;
 pub mod id;
+pub mod line;
 pub mod money;
 mod text;
 
@@ -24,4 +25,5 @@ pub use id::{
     EventId, Id, IdError, IdSource, NotificationId, OrderId, PaymentId, ProductId, ReservationId,
     SagaId, SequentialIds, ShipmentId, TransactionId, UserId, UuidV7Ids,
 };
+pub use line::{NOT_ONE_LINE, is_one_line};
 pub use money::{Currency, Money, MoneyError};

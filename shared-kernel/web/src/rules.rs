@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use cleave_vocabulary::is_country;
+use cleave_vocabulary::{NOT_ONE_LINE, is_country, is_one_line};
 use serde::{Deserialize, Deserializer};
 use validator::ValidationError;
 
@@ -37,13 +37,12 @@ pub fn broken(code: &'static str, message: impl Into<Cow<'static, str>>) -> Vali
 
 /// No control characters.
 pub fn one_line(text: &str) -> Result<(), ValidationError> {
-    if text.chars().any(char::is_control) {
-        return Err(broken(
-            "control_characters",
-            "must not contain control characters",
-        ));
+    if is_one_line(text) {
+        Ok(())
+    } else {
+        let (code, message) = NOT_ONE_LINE;
+        Err(broken(code, message))
     }
-    Ok(())
 }
 
 /// One line of `least` to `most` characters, where the `length` of the

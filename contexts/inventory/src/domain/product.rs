@@ -1,7 +1,7 @@
 //! A product of the catalogue. Its version counts changes of its own fields;
 //! stock moves beside it and does not touch it.
 
-use cleave_vocabulary::{Money, ProductId, Timestamp};
+use cleave_vocabulary::{Money, NOT_ONE_LINE, ProductId, Timestamp, is_one_line};
 
 /// The highest price, in minor units. A hundred lines of ten thousand pieces
 /// at this price still add up to less than 2⁵³, which every JSON reader can
@@ -75,11 +75,11 @@ impl ProductName {
         match text.chars().count() {
             0 => Err(Rule::new("too_short", length)),
             count if count > MAX_NAME => Err(Rule::new("too_long", length)),
-            _ if text.chars().any(char::is_control) => Err(Rule::new(
-                "control_characters",
-                "must not contain control characters",
-            )),
-            _ => Ok(Self(text.to_owned())),
+            _ if is_one_line(text) => Ok(Self(text.to_owned())),
+            _ => {
+                let (code, message) = NOT_ONE_LINE;
+                Err(Rule::new(code, message))
+            }
         }
     }
 
