@@ -51,7 +51,7 @@ pub(crate) async fn record(
         for event in rows {
             values.extend([event.uuid().into(), handler.into(), at.as_micros().into()]);
         }
-        fresh += execute(tx, sql::values_list(HEAD, 3, rows.len(), TAIL), values).await?;
+        fresh += execute(tx, sql::values_list(HEAD, 1, 3, rows.len(), TAIL), values).await?;
     }
     Ok(usize::try_from(fresh).unwrap_or(events.len()))
 }

@@ -29,7 +29,7 @@ impl Outbox {
                 values.push(event.subject.as_str().into());
                 values.push(sql::to_text(event)?.into());
             }
-            execute(tx, sql::values_list(HEAD, 2, rows.len(), ""), values).await?;
+            execute(tx, sql::values_list(HEAD, 1, 2, rows.len(), ""), values).await?;
         }
         if !events.is_empty() {
             tx.signal(OUTBOX);

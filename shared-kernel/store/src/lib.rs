@@ -13,6 +13,7 @@
 mod error;
 mod options;
 mod portions;
+pub mod sql;
 mod sqlite;
 mod store;
 mod tx;

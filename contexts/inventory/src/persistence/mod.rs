@@ -3,10 +3,10 @@
 //! statements that every supported database understands alike.
 
 mod adjustments;
+mod cells;
 mod entities;
 mod products;
 mod reservations;
-mod sql;
 mod stock;
 
 pub(crate) use adjustments::{Adjustment, record_adjustment};

@@ -4,16 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use cleave_inventory_contract::port::QuotedProduct;
 use cleave_store::Tx;
+use cleave_store::sql::{in_list, query};
 use cleave_vocabulary::{Currency, Money, ProductId, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QueryResult, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, Set,
 };
 use uuid::Uuid;
 
+use super::cells::{column, nonsense};
 use super::entities::{product, stock};
-use super::sql::{column, list, nonsense, statement};
 use crate::domain::{Product, StockLevel, searchable};
 
 /// Ids in one statement at the most.
@@ -129,16 +130,14 @@ pub(crate) async fn update_product(tx: &Tx, next: &Product, before: i64) -> Resu
 
 /// What is sold and at which price, in one statement.
 pub(crate) async fn quote(tx: &Tx, ids: &[ProductId]) -> Result<Vec<QuotedProduct>, DbErr> {
+    const OF: &str = "SELECT products.id, products.sku, products.name, products.price_amount, \
+         products.price_currency, stock.on_hand, stock.reserved FROM products \
+         JOIN stock ON stock.product_id = products.id WHERE products.id IN ";
     let mut products = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        let sql = format!(
-            "SELECT products.id, products.sku, products.name, products.price_amount, \
-             products.price_currency, stock.on_hand, stock.reserved FROM products \
-             JOIN stock ON stock.product_id = products.id WHERE products.id IN {}",
-            list(chunk.len()),
-        );
-        let values = chunk.iter().map(|id| id.uuid().into()).collect();
-        let rows = tx.query_all_raw(statement(tx, sql, values)).await?;
+        let sql = in_list(OF, 1, chunk.len());
+        let values = chunk.iter().map(|id| id.uuid().into());
+        let rows = query(tx, sql, values).await?;
         for row in &rows {
             products.push(quoted(row)?);
         }

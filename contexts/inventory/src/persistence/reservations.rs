@@ -3,14 +3,15 @@
 
 use cleave_inventory_contract::port::Holding;
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query, query_one};
 use cleave_vocabulary::{CorrelationId, OrderId, Refusal, ReservationId, Timestamp};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::cells::{column, nonsense};
 use super::entities::reservation;
-use super::sql::{column, nonsense, statement};
 use crate::domain::{Lines, Reservation, State, Transition};
 
 /// Ids in one statement at the most.
@@ -120,7 +121,7 @@ pub(crate) async fn take(
         Transition::Take.from().as_str().into(),
         at.as_micros().into(),
     ];
-    let row = tx.query_one_raw(statement(tx, SQL, values)).await?;
+    let row = query_one(tx, SQL, values).await?;
     row.as_ref().map(settled).transpose()
 }
 
@@ -139,7 +140,7 @@ pub(crate) async fn advance(
         order.uuid().into(),
         transition.from().as_str().into(),
     ];
-    let row = tx.query_one_raw(statement(tx, SQL, values)).await?;
+    let row = query_one(tx, SQL, values).await?;
     row.as_ref().map(settled).transpose()
 }
 
@@ -157,7 +158,7 @@ pub(crate) async fn expire_due(tx: &Tx, at: Timestamp, limit: i64) -> Result<Vec
         at.as_micros().into(),
         limit.into(),
     ];
-    let rows = tx.query_all_raw(statement(tx, SQL, values)).await?;
+    let rows = query(tx, SQL, values).await?;
     rows.iter().map(settled).collect()
 }
 
@@ -165,7 +166,7 @@ pub(crate) async fn expire_due(tx: &Tx, at: Timestamp, limit: i64) -> Result<Vec
 pub(crate) async fn next_expiry(tx: &Tx) -> Result<Option<Timestamp>, DbErr> {
     const SQL: &str =
         "SELECT expires_at FROM reservations WHERE state = 'held' ORDER BY expires_at LIMIT 1";
-    let row = tx.query_one_raw(statement(tx, SQL, vec![])).await?;
+    let row = query_one(tx, SQL, vec![]).await?;
     row.map(|row| column(&row, "expires_at").map(Timestamp::from_micros))
         .transpose()
 }
@@ -218,7 +219,7 @@ pub(crate) async fn live_lines(
          WHERE state = 'held' AND (expires_at, order_id) > ($1, $2) \
          ORDER BY expires_at, order_id LIMIT $3";
     let values = vec![after.0.into(), after.1.into(), limit.into()];
-    let rows = tx.query_all_raw(statement(tx, SQL, values)).await?;
+    let rows = query(tx, SQL, values).await?;
     rows.iter()
         .map(|row| {
             let place = (column(row, "expires_at")?, column(row, "order_id")?);
@@ -237,7 +238,7 @@ pub(crate) async fn order_at(
     const SQL: &str = "SELECT order_id FROM reservations WHERE order_id > $1 \
          ORDER BY order_id LIMIT 1 OFFSET $2";
     let values = vec![after.uuid().into(), (count - 1).into()];
-    let row = tx.query_one_raw(statement(tx, SQL, values)).await?;
+    let row = query_one(tx, SQL, values).await?;
     row.map(|row| column(&row, "order_id").map(OrderId::from_uuid))
         .transpose()
 }
@@ -252,15 +253,14 @@ pub(crate) async fn count_by_state(
     const SQL: &str = "SELECT state, COUNT(*) AS count FROM reservations \
          WHERE order_id > $1 AND order_id <= $2 GROUP BY state";
     let values = vec![after.uuid().into(), last.uuid().into()];
-    let rows = tx.query_all_raw(statement(tx, SQL, values)).await?;
+    let rows = query(tx, SQL, values).await?;
     rows.iter()
         .map(|row| Ok((column(row, "state")?, column(row, "count")?)))
         .collect()
 }
 
 async fn changed_one(tx: &Tx, sql: &str, values: Vec<Value>) -> Result<bool, DbErr> {
-    let done = tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(execute(tx, sql, values).await? == 1)
 }
 
 fn settled(row: &QueryResult) -> Result<Settled, DbErr> {

@@ -9,15 +9,13 @@
 use std::collections::HashMap;
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query, values_list};
 use cleave_vocabulary::ProductId;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
-    Statement,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Value};
 use uuid::Uuid;
 
+use super::cells::{column, nonsense};
 use super::entities::stock;
-use super::sql::{column, nonsense, statement, tuples};
 use crate::domain::{Movement, StockLevel};
 
 /// Movements in one statement at the most; larger sets take several, so that
@@ -33,7 +31,8 @@ pub(crate) async fn hold(
     let mut moved = HashMap::with_capacity(movements.len());
     for chunk in movements.chunks(CHUNK) {
         let returning = " RETURNING product_id, on_hand, reserved";
-        for row in tx.query_all_raw(moving(tx, chunk, returning)).await? {
+        let (sql, values) = moving(chunk, returning);
+        for row in query(tx, sql, values).await? {
             let level = StockLevel {
                 on_hand: column(&row, "on_hand")?,
                 reserved: column(&row, "reserved")?,
@@ -49,23 +48,21 @@ pub(crate) async fn hold(
 /// means that stock and reservations disagree, and undoes the unit of work.
 pub(crate) async fn shift(tx: &Tx, movements: &[Movement]) -> Result<(), DbErr> {
     for chunk in movements.chunks(CHUNK) {
-        let done = tx.execute_raw(moving(tx, chunk, "")).await?;
-        if usize::try_from(done.rows_affected()) != Ok(chunk.len()) {
+        let (sql, values) = moving(chunk, "");
+        if usize::try_from(execute(tx, sql, values).await?) != Ok(chunk.len()) {
             return Err(nonsense("stock for its reservations"));
         }
     }
     Ok(())
 }
 
-fn moving(tx: &Tx, movements: &[Movement], returning: &str) -> Statement {
-    let sql = format!(
-        "UPDATE stock SET on_hand = stock.on_hand + m.column2, \
-         reserved = stock.reserved + m.column3 \
-         FROM (VALUES {}) AS m WHERE stock.product_id = m.column1 \
+fn moving(movements: &[Movement], returning: &str) -> (String, Vec<Value>) {
+    const HEAD: &str = "UPDATE stock SET on_hand = stock.on_hand + m.column2, \
+         reserved = stock.reserved + m.column3 FROM (VALUES ";
+    const TAIL: &str = ") AS m WHERE stock.product_id = m.column1 \
          AND stock.reserved + m.column3 >= 0 \
-         AND stock.reserved + m.column3 <= stock.on_hand + m.column2{returning}",
-        tuples(movements.len(), 3),
-    );
+         AND stock.reserved + m.column3 <= stock.on_hand + m.column2";
+    let sql = values_list(HEAD, 1, 3, movements.len(), TAIL) + returning;
     let values = movements.iter().flat_map(|movement| {
         [
             movement.product.uuid().into(),
@@ -73,7 +70,7 @@ fn moving(tx: &Tx, movements: &[Movement], returning: &str) -> Statement {
             movement.reserved.into(),
         ]
     });
-    statement(tx, sql, values.collect())
+    (sql, values.collect())
 }
 
 /// The shelf of a new product.

@@ -1,11 +1,9 @@
 //! What an audit reads of messages and mails, a page at a time.
 
-use cleave_store::Tx;
+use cleave_store::{Tx, sql};
 use cleave_vocabulary::{NotificationId, OrderId, Timestamp, UserId};
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
-
-use super::sql;
 
 /// A message, with its mail where the mail outbox has that.
 pub(crate) struct BookedMessage {

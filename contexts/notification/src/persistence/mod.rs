@@ -4,7 +4,6 @@
 pub(crate) mod books;
 pub(crate) mod notifications;
 pub(crate) mod recipients;
-pub(crate) mod sql;
 
 use sea_orm::DbErr;
 

@@ -1,11 +1,11 @@
 //! The table `notifications`.
 
-use cleave_store::{Tx, portions};
+use cleave_store::{Tx, portions, sql};
 use cleave_vocabulary::{CorrelationId, NotificationId, OrderId, Timestamp, TraceParent, UserId};
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
 
-use super::{corrupt, sql};
+use super::corrupt;
 use crate::domain::{EMAIL, Message, Notification, Queued, Settlement, Status};
 
 /// Queues a message, due at once; does nothing where it is there already.
@@ -119,7 +119,7 @@ pub(crate) async fn mark_sent(
         for (user, id) in portion {
             values.extend([user.uuid().into(), id.uuid().into()]);
         }
-        let mark = sql::values_list(HEAD, 2, portion.len(), 3, ") RETURNING id");
+        let mark = sql::values_list(HEAD, 3, 2, portion.len(), ") RETURNING id");
         for row in sql::query(tx, mark, values).await? {
             marked.push(NotificationId::from_uuid(row.try_get("", "id")?));
         }

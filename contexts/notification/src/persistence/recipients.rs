@@ -1,10 +1,8 @@
 //! The table `recipients`: who can be written to, as `user.registered` told.
 
-use cleave_store::Tx;
+use cleave_store::{Tx, sql};
 use cleave_user_contract::events::UserRegistered;
 use sea_orm::DbErr;
-
-use super::sql;
 
 /// Remembers a recipient; one who is known already stays as they are.
 pub(crate) async fn insert(tx: &Tx, user: &UserRegistered) -> Result<(), DbErr> {

@@ -7,14 +7,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cleave_store::{Store, StoreError, Tx, Unit, UnitError, portions};
+use cleave_store::{Store, StoreError, Tx, Unit, UnitError, portions, sql};
 use cleave_vocabulary::{
     CallContext, Clock, Failure, FailureKind, NotificationId, PortError, Timestamp,
 };
 use sea_orm::{DbErr, Value};
 
 use super::{Delivery, Mail, MailTransport};
-use crate::persistence::sql;
 
 /// What the simulated transport has taken over. Cheap to clone.
 #[derive(Clone)]
@@ -99,7 +98,7 @@ impl MailTransport for MailOutbox {
         let rows: Vec<_> = accepted.map(row).collect();
         let unit = async move |tx: &Tx| -> Unit<()> {
             for portion in portions(&rows) {
-                let values = portion.iter().flatten().cloned().collect();
+                let values = portion.iter().flatten().cloned();
                 sql::execute(tx, insert(portion.len()), values).await?;
             }
             Ok(())
@@ -116,7 +115,7 @@ fn insert(rows: usize) -> String {
     const HEAD: &str =
         "INSERT INTO mail_outbox (key, recipient, subject, body, accepted_at, repeats) VALUES ";
     const TAIL: &str = " ON CONFLICT (key) DO UPDATE SET repeats = mail_outbox.repeats + 1";
-    sql::values_list(HEAD, COLUMNS, rows, 1, TAIL)
+    sql::values_list(HEAD, 1, COLUMNS, rows, TAIL)
 }
 
 fn answer(mail: &Mail) -> Delivery {

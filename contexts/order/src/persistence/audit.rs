@@ -1,11 +1,12 @@
 //! What an audit reads, a page at a time.
 
 use cleave_store::Tx;
+use cleave_store::sql::{query, query_one};
 use cleave_vocabulary::{Id, Money, OrderId};
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
 
-use super::sql::{corrupt, query_all, query_one};
+use super::corrupt;
 use crate::domain::{Line, Status};
 
 /// What an audit looks at of an order.
@@ -30,7 +31,7 @@ pub(crate) async fn audited_after(
          v.status AS viewed FROM orders o LEFT JOIN order_view v ON v.order_id = o.id \
          WHERE o.id > $1 ORDER BY o.id LIMIT $2";
     let after = after.map_or(Uuid::nil(), OrderId::uuid);
-    let rows = query_all(tx, SELECT, vec![after.into(), limit.into()]).await?;
+    let rows = query(tx, SELECT, vec![after.into(), limit.into()]).await?;
     rows.iter().map(audited).collect()
 }
 
@@ -52,7 +53,7 @@ pub(crate) async fn viewed_after(
          LEFT JOIN orders o ON o.id = v.order_id \
          WHERE v.order_id > $1 ORDER BY v.order_id LIMIT $2";
     let after = after.map_or(Uuid::nil(), OrderId::uuid);
-    let rows = query_all(tx, SELECT, vec![after.into(), limit.into()]).await?;
+    let rows = query(tx, SELECT, vec![after.into(), limit.into()]).await?;
     let viewed = rows.iter().map(|row| {
         let order: Option<Uuid> = row.try_get("", "id")?;
         Ok((Id::from_uuid(row.try_get("", "order_id")?), order.is_some()))

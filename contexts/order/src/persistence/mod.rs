@@ -6,8 +6,9 @@ mod audit;
 mod observed;
 mod orders;
 mod row;
-mod sql;
 mod view;
+
+use sea_orm::DbErr;
 
 pub(crate) use audit::{Audited, audited_after, unchanged, viewed_after};
 pub(crate) use observed::{observe, observed_of};
@@ -17,3 +18,9 @@ pub(crate) use orders::{
 };
 pub(crate) use row::OrderRow;
 pub(crate) use view::{Seen, Wanted, clear_view, list, record_in_view};
+
+/// A value of ours that cannot be kept or read back: a defect, or a database
+/// that someone else wrote to.
+fn corrupt(what: &str, why: impl std::fmt::Display) -> DbErr {
+    DbErr::Custom(format!("{what}: {why}"))
+}

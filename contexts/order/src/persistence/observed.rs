@@ -3,10 +3,11 @@
 //! number cannot both commit, so no reader ever misses one behind its place.
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query};
 use cleave_vocabulary::{Envelope, Id, OrderId, Timestamp};
 use sea_orm::{DbErr, QueryResult, Value};
 
-use super::sql::{corrupt, execute, query_all};
+use super::corrupt;
 use crate::domain::timeline::{Cause, Entry, Item, Kind, Tie, detail};
 
 /// Writes down an event about an order.
@@ -38,7 +39,7 @@ pub(crate) async fn observe(
 pub(crate) async fn observed_of(tx: &Tx, order: OrderId, after: i64) -> Result<Vec<Entry>, DbErr> {
     const SELECT: &str = "SELECT seq, event_id, event_type, caused_by, occurred_at, recorded_at, \
          data FROM order_observed WHERE order_id = $1 AND seq > $2 ORDER BY seq";
-    let rows = query_all(tx, SELECT, vec![order.uuid().into(), after.into()]).await?;
+    let rows = query(tx, SELECT, vec![order.uuid().into(), after.into()]).await?;
     rows.iter().map(entry).collect()
 }
 

@@ -5,11 +5,12 @@
 use std::sync::LazyLock;
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query_one};
 use cleave_vocabulary::{OrderId, PaymentId, ShipmentId, Timestamp};
 use sea_orm::{DbErr, EntityTrait, Value};
 
+use super::corrupt;
 use super::row::{Entity, OrderRow};
-use super::sql::{corrupt, execute, query_one};
 use crate::domain::{Cancellation, IllegalTransition, Order, Status, Transition};
 
 /// How a guarded update ended: what kept it from being made, if anything did;

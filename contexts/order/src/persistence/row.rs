@@ -3,7 +3,7 @@
 use cleave_vocabulary::{Id, Money, Timestamp};
 use sea_orm::entity::prelude::*;
 
-use super::sql::corrupt;
+use super::corrupt;
 use crate::domain::{Cancellation, Order, PaymentOfOrder, ShipmentOfOrder};
 
 /// A row of `orders`.

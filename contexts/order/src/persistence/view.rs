@@ -3,11 +3,11 @@
 //! again, or out of turn, or by a rebuild beside the live handler.
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query};
 use cleave_vocabulary::{OrderId, Timestamp, UserId};
 use sea_orm::{DbErr, FromQueryResult, Value};
 
 use super::row::OrderRow;
-use super::sql::{execute, query_all};
 use crate::domain::{Order, Status};
 
 /// What one event says about one order.
@@ -120,7 +120,7 @@ pub(crate) async fn list(tx: &Tx, wanted: Wanted) -> Result<Vec<Order>, DbErr> {
          ORDER BY v.order_id DESC LIMIT ${}",
         values.len()
     );
-    let rows = query_all(tx, select, values).await?;
+    let rows = query(tx, select, values).await?;
     rows.iter()
         .map(|row| Order::try_from(OrderRow::from_query_result(row, "")?))
         .collect()

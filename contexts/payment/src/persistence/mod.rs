@@ -5,13 +5,7 @@
 pub(crate) mod payments;
 pub(crate) mod refunds;
 
-use cleave_store::Tx;
-use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
-
-async fn run(tx: &Tx, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, DbErr> {
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
-}
+use sea_orm::DbErr;
 
 /// A row that this program cannot have written.
 fn corrupt(what: impl std::fmt::Display) -> DbErr {

@@ -3,11 +3,12 @@
 //! has no row of its own saves a third of what an order costs here.
 
 use cleave_store::Tx;
+use cleave_store::sql::execute;
 use cleave_vocabulary::{Currency, Money, OrderId, PaymentId, Timestamp, TransactionId, UserId};
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect};
 
-use super::{corrupt, run};
+use super::corrupt;
 use crate::domain::{ChargeFailure, FailureCode, Payment, PaymentStatus, Slot};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -63,7 +64,7 @@ pub(crate) async fn insert(tx: &Tx, payment: &Payment) -> Result<bool, DbErr> {
         payment.created_at.as_micros().into(),
         payment.updated_at.as_micros().into(),
     ];
-    Ok(run(tx, INSERT, values).await? == 1)
+    Ok(execute(tx, INSERT, values).await? == 1)
 }
 
 const INSERT_VOID: &str = "INSERT INTO payments \
@@ -83,7 +84,7 @@ pub(crate) async fn insert_void(
         at.as_micros().into(),
         at.as_micros().into(),
     ];
-    Ok(run(tx, INSERT_VOID, values).await? == 1)
+    Ok(execute(tx, INSERT_VOID, values).await? == 1)
 }
 
 const MOVE: &str = "UPDATE payments SET status = $1, updated_at = $2, version = version + 1 \
@@ -104,7 +105,7 @@ pub(crate) async fn shift(
         id.uuid().into(),
         from.as_str().into(),
     ];
-    Ok(run(tx, MOVE, values).await? == 1)
+    Ok(execute(tx, MOVE, values).await? == 1)
 }
 
 const SETTLE: &str = "UPDATE payments SET status = $1, gateway_reference = $2, \
@@ -136,7 +137,7 @@ async fn write_settlement(tx: &Tx, sql: &str, settled: &Payment) -> Result<bool,
         settled.updated_at.as_micros().into(),
         settled.id.uuid().into(),
     ];
-    Ok(run(tx, sql, values).await? == 1)
+    Ok(execute(tx, sql, values).await? == 1)
 }
 
 const SET_ASIDE: &str = "UPDATE payments SET refunding_amount = refunding_amount + $1, \
@@ -157,7 +158,7 @@ pub(crate) async fn set_aside(
         id.uuid().into(),
         amount.into(),
     ];
-    Ok(run(tx, SET_ASIDE, values).await? == 1)
+    Ok(execute(tx, SET_ASIDE, values).await? == 1)
 }
 
 const GIVE_BACK: &str = "UPDATE payments SET refunded_amount = refunded_amount + $1, \
@@ -180,7 +181,7 @@ pub(crate) async fn give_back(
         at.as_micros().into(),
         id.uuid().into(),
     ];
-    run(tx, GIVE_BACK, values).await.map(drop)
+    execute(tx, GIVE_BACK, values).await.map(drop)
 }
 
 const PUT_BACK: &str = "UPDATE payments SET refunding_amount = refunding_amount - $1, \
@@ -194,7 +195,7 @@ pub(crate) async fn put_back(
     at: Timestamp,
 ) -> Result<(), DbErr> {
     let values = [amount.into(), at.as_micros().into(), id.uuid().into()];
-    run(tx, PUT_BACK, values).await.map(drop)
+    execute(tx, PUT_BACK, values).await.map(drop)
 }
 
 /// The payment with this id.

@@ -2,11 +2,12 @@
 //! command find the first one.
 
 use cleave_store::Tx;
+use cleave_store::sql::execute;
 use cleave_vocabulary::{Currency, Money, PaymentId, Timestamp, TransactionId};
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect};
 
-use super::{corrupt, run};
+use super::corrupt;
 use crate::domain::{Refund, RefundStatus};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -52,7 +53,7 @@ pub(crate) async fn insert(tx: &Tx, refund: &Refund) -> Result<bool, DbErr> {
         refund.created_at.as_micros().into(),
         refund.created_at.as_micros().into(),
     ];
-    Ok(run(tx, INSERT, values).await? == 1)
+    Ok(execute(tx, INSERT, values).await? == 1)
 }
 
 const END: &str = "UPDATE refunds SET status = $1, gateway_reference = $2, updated_at = $3 \
@@ -72,7 +73,7 @@ pub(crate) async fn end(
         at.as_micros().into(),
         id.uuid().into(),
     ];
-    Ok(run(tx, END, values).await? == 1)
+    Ok(execute(tx, END, values).await? == 1)
 }
 
 /// The refund of the command with this key.

@@ -2,10 +2,11 @@
 //! through an index that holds only what is due some day.
 
 use cleave_store::Tx;
+use cleave_store::sql::query;
 use cleave_vocabulary::{CorrelationId, OrderId, ShipmentId, Timestamp, UserId};
 use sea_orm::{DbErr, QueryResult};
 
-use super::{corrupt, rows};
+use super::corrupt;
 
 /// A shipment that was moved on.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ const ANY: &str = "SELECT 1 AS due WHERE EXISTS \
 /// Whether anything is due.
 pub(crate) async fn any(tx: &Tx, now: Timestamp) -> Result<bool, DbErr> {
     let now = now.as_micros();
-    Ok(!rows(tx, ANY, [now.into(), now.into()]).await?.is_empty())
+    Ok(!query(tx, ANY, [now.into(), now.into()]).await?.is_empty())
 }
 
 /// The status is asked for twice: where two replicas choose the same shipments,
@@ -50,7 +51,11 @@ pub(crate) async fn pick_up(
         at.into(),
         limit.into(),
     ];
-    rows(tx, PICK_UP, values).await?.iter().map(moved).collect()
+    query(tx, PICK_UP, values)
+        .await?
+        .iter()
+        .map(moved)
+        .collect()
 }
 
 const DELIVER: &str = "UPDATE shipments SET status = 'delivered', delivered_at = $1, \
@@ -63,7 +68,11 @@ const DELIVER: &str = "UPDATE shipments SET status = 'delivered', delivered_at =
 pub(crate) async fn deliver(tx: &Tx, now: Timestamp, limit: i64) -> Result<Vec<Moved>, DbErr> {
     let at = now.as_micros();
     let values = [at.into(), at.into(), at.into(), limit.into()];
-    rows(tx, DELIVER, values).await?.iter().map(moved).collect()
+    query(tx, DELIVER, values)
+        .await?
+        .iter()
+        .map(moved)
+        .collect()
 }
 
 fn moved(row: &QueryResult) -> Result<Moved, DbErr> {

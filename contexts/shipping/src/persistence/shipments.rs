@@ -2,11 +2,12 @@
 //! refusal, or the tombstone of a cancellation that came first.
 
 use cleave_store::Tx;
+use cleave_store::sql::execute;
 use cleave_vocabulary::{OrderId, ShipmentId, Timestamp, UserId};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ExprTrait, QueryOrder, QuerySelect};
 
-use super::{corrupt, run};
+use super::corrupt;
 use crate::domain::{RefusedBooking, Shipment, ShipmentStatus, Slot};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -62,7 +63,7 @@ pub(crate) async fn insert(tx: &Tx, shipment: &Shipment) -> Result<bool, DbErr> 
         shipment.created_at.as_micros().into(),
         shipment.updated_at.as_micros().into(),
     ];
-    Ok(run(tx, INSERT, values).await? == 1)
+    Ok(execute(tx, INSERT, values).await? == 1)
 }
 
 const INSERT_REFUSED: &str = "INSERT INTO shipments \
@@ -80,7 +81,7 @@ pub(crate) async fn insert_refused(tx: &Tx, attempt: &RefusedBooking) -> Result<
         attempt.at.as_micros().into(),
         attempt.at.as_micros().into(),
     ];
-    Ok(run(tx, INSERT_REFUSED, values).await? == 1)
+    Ok(execute(tx, INSERT_REFUSED, values).await? == 1)
 }
 
 const INSERT_VOID: &str = "INSERT INTO shipments \
@@ -100,7 +101,7 @@ pub(crate) async fn insert_void(
         at.as_micros().into(),
         at.as_micros().into(),
     ];
-    Ok(run(tx, INSERT_VOID, values).await? == 1)
+    Ok(execute(tx, INSERT_VOID, values).await? == 1)
 }
 
 const ADVANCE: &str = "UPDATE shipments SET status = $1, due_at = $2, dispatched_at = $3, \
@@ -123,7 +124,7 @@ pub(crate) async fn advance(
         moved.id.uuid().into(),
         from.as_str().into(),
     ];
-    Ok(run(tx, ADVANCE, values).await? == 1)
+    Ok(execute(tx, ADVANCE, values).await? == 1)
 }
 
 /// The shipment with this id.

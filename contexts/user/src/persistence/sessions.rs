@@ -1,9 +1,10 @@
 //! The tables `sessions` and `refresh_tokens`.
 
 use cleave_store::Tx;
+use cleave_store::sql::{query, signed};
 use cleave_vocabulary::{Timestamp, UserId};
 use sea_orm::entity::prelude::*;
-use sea_orm::{IntoActiveModel as _, QueryOrder, QuerySelect, Statement};
+use sea_orm::{IntoActiveModel as _, QueryOrder, QuerySelect};
 
 use super::corrupt;
 use crate::domain::{EndReason, PresentedToken, SessionId, Standing};
@@ -203,10 +204,7 @@ pub(crate) async fn unused_tokens_after(
          WHERE t.session_id = s.id AND t.used_at IS NULL) AS unused \
          FROM sessions s WHERE s.id > $1 ORDER BY s.id LIMIT $2";
     let after = after.map_or(Uuid::nil(), SessionId::uuid);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let values = [after.into(), limit.into()];
-    let page = Statement::from_sql_and_values(tx.get_database_backend(), PAGE, values);
-    let rows = tx.query_all_raw(page).await?;
+    let rows = query(tx, PAGE, [after.into(), signed(limit).into()]).await?;
     let walked = rows.iter().map(|row| {
         let id: Uuid = row.try_get("", "id")?;
         let ended: Option<i64> = row.try_get("", "ended_at")?;

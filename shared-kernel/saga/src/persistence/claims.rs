@@ -3,11 +3,12 @@
 //! however late it wakes up.
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query, query_one};
 use cleave_vocabulary::{SagaId, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::{DbErr, Value};
 use uuid::Uuid;
 
-use super::row::{COLUMNS, Row, statement};
+use super::row::{COLUMNS, Row};
 
 /// The condition that a saga is of one of these kinds and versions. They are
 /// names of this program's code, never input.
@@ -45,7 +46,7 @@ pub(crate) async fn claim(
         i64::from(limit).into(),
         now.as_micros().into(),
     ];
-    let found = tx.query_all_raw(statement(tx, sql, values)).await?;
+    let found = query(tx, sql, values).await?;
     found.iter().map(Row::read).collect()
 }
 
@@ -54,7 +55,7 @@ pub(crate) async fn next_due(tx: &Tx, known: &str) -> Result<Option<Timestamp>, 
     let sql = format!(
         "SELECT due_at FROM saga WHERE due_at IS NOT NULL AND {known} ORDER BY due_at LIMIT 1"
     );
-    let found = tx.query_one_raw(statement(tx, sql, [])).await?;
+    let found = query_one(tx, sql, []).await?;
     let micros: Option<i64> = match found {
         Some(row) => row.try_get("", "due_at")?,
         None => None,
@@ -67,10 +68,7 @@ pub(crate) async fn next_due(tx: &Tx, known: &str) -> Result<Option<Timestamp>, 
 pub(crate) async fn take_over(tx: &Tx, now: Timestamp) -> Result<u64, DbErr> {
     let sql = "UPDATE saga SET owner = NULL, due_at = $1, fence = fence + 1 \
         WHERE due_at IS NOT NULL AND owner IS NOT NULL";
-    let done = tx
-        .execute_raw(statement(tx, sql, [now.as_micros().into()]))
-        .await?;
-    Ok(done.rows_affected())
+    execute(tx, sql, [now.as_micros().into()]).await
 }
 
 /// Lets go of everything that `owner` holds.
@@ -78,8 +76,7 @@ pub(crate) async fn release(tx: &Tx, owner: Uuid, now: Timestamp) -> Result<u64,
     let sql = "UPDATE saga SET owner = NULL, due_at = $1, fence = fence + 1 \
         WHERE due_at IS NOT NULL AND owner = $2";
     let values: [Value; 2] = [now.as_micros().into(), owner.into()];
-    let done = tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(done.rows_affected())
+    execute(tx, sql, values).await
 }
 
 /// A saga that nobody here can drive.
@@ -103,9 +100,7 @@ pub(crate) async fn set_aside_orphans(
         "SELECT id, kind, version, fence, error FROM saga WHERE due_at <= $1 AND NOT {known} \
          ORDER BY due_at LIMIT 100"
     );
-    let found = tx
-        .query_all_raw(statement(tx, sql, [since.as_micros().into()]))
-        .await?;
+    let found = query(tx, sql, [since.as_micros().into()]).await?;
     let mut news = Vec::new();
     for row in &found {
         let said: Option<String> = row.try_get("", "error")?;
@@ -138,6 +133,5 @@ pub(crate) async fn set_aside(
         id.uuid().into(),
         fence.into(),
     ];
-    tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(())
+    execute(tx, sql, values).await.map(drop)
 }

@@ -4,11 +4,12 @@
 use std::sync::LazyLock;
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query, query_one};
 use cleave_vocabulary::{SagaId, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::{DbErr, Value};
 use uuid::Uuid;
 
-use super::row::{Row, statement};
+use super::row::Row;
 use crate::position::Position;
 
 /// Writes a new saga.
@@ -42,8 +43,7 @@ pub(crate) async fn insert(tx: &Tx, row: &Row) -> Result<(), DbErr> {
         row.created_at.as_micros().into(),
         row.updated_at.as_micros().into(),
     ];
-    tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(())
+    execute(tx, sql, values).await.map(drop)
 }
 
 pub(super) fn index(step: usize) -> Value {
@@ -118,8 +118,8 @@ impl Commit<'_> {
         }
         values.extend(guard(self.id, self.fence, self.from));
         let sql = UPDATES[usize::from(self.cancelled)][self.hold.variant()].as_str();
-        let done = tx.execute_raw(statement(tx, sql, values)).await?;
-        if done.rows_affected() == 1 {
+        let done = execute(tx, sql, values).await?;
+        if done == 1 {
             return Ok(None);
         }
         missed(tx, self.id, self.fence, self.from).await.map(Some)
@@ -169,9 +169,7 @@ fn guard(id: SagaId, fence: i64, at: &Position) -> [Value; 7] {
 /// Tells a cancellation from a lost claim.
 async fn missed(tx: &Tx, id: SagaId, fence: i64, at: &Position) -> Result<Missed, DbErr> {
     let sql = format!("SELECT cancel_reason FROM saga WHERE {}", guarded(1));
-    let found = tx
-        .query_one_raw(statement(tx, sql, guard(id, fence, at)))
-        .await?;
+    let found = query_one(tx, sql, guard(id, fence, at)).await?;
     let reason: Option<String> = match found {
         Some(row) => row.try_get("", "cancel_reason")?,
         None => None,
@@ -196,7 +194,7 @@ pub(crate) async fn cancel(
     );
     let now = now.as_micros();
     let values: [Value; 4] = [reason.into(), now.into(), now.into(), subject.into()];
-    let found = tx.query_all_raw(statement(tx, sql, values)).await?;
+    let found = query(tx, sql, values).await?;
     found.iter().map(Row::read).collect()
 }
 
@@ -229,8 +227,7 @@ pub(crate) async fn place(
     ];
     values.extend(guard(row.id, row.fence, &row.at));
     values.push(row.at.status.as_str().into());
-    let done = tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(execute(tx, sql, values).await? == 1)
 }
 
 /// Makes a claim last until `until`, if it is still held.
@@ -248,6 +245,5 @@ pub(crate) async fn renew(
         fence.into(),
         owner.into(),
     ];
-    let done = tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(execute(tx, sql, values).await? == 1)
 }

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, in_list, query, values_list};
 use cleave_vocabulary::{SagaId, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use sea_orm::{DbErr, QueryResult, Value};
 
-use super::row::{count, statement};
+use super::row::count;
 use crate::LogEntry;
 use crate::course::Line;
 
@@ -43,8 +44,7 @@ pub(crate) async fn append(
     }
     let sql = INSERTS.get(lines.len()).cloned();
     let sql = sql.unwrap_or_else(|| insert(lines.len()));
-    tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(())
+    execute(tx, sql, values).await.map(drop)
 }
 
 const COLUMNS: usize = 8;
@@ -53,17 +53,9 @@ const COLUMNS: usize = 8;
 static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=4).map(insert).collect());
 
 fn insert(lines: usize) -> String {
-    let line = |at: usize| {
-        let places: Vec<_> = (1..=COLUMNS)
-            .map(|n| format!("${}", at * COLUMNS + n))
-            .collect();
-        format!("({})", places.join(", "))
-    };
-    let lines: Vec<_> = (0..lines).map(line).collect();
-    format!(
-        "INSERT INTO saga_log (saga_id, at, phase, step, name, outcome, attempt, detail) VALUES {}",
-        lines.join(", ")
-    )
+    const HEAD: &str = "INSERT INTO saga_log \
+         (saga_id, at, phase, step, name, outcome, attempt, detail) VALUES ";
+    values_list(HEAD, 1, COLUMNS, lines, "")
 }
 
 fn read(from: &QueryResult) -> Result<Entry, DbErr> {
@@ -85,17 +77,14 @@ fn read(from: &QueryResult) -> Result<Entry, DbErr> {
 
 /// The lines of these sagas, in order.
 pub(crate) async fn entries(tx: &Tx, sagas: &[SagaId]) -> Result<Vec<Entry>, DbErr> {
+    const OF: &str = "SELECT seq, saga_id, at, phase, step, name, outcome, attempt, detail \
+         FROM saga_log WHERE saga_id IN ";
     if sagas.is_empty() {
         return Ok(Vec::new());
     }
-    let places: Vec<String> = (1..=sagas.len()).map(|place| format!("${place}")).collect();
-    let sql = format!(
-        "SELECT seq, saga_id, at, phase, step, name, outcome, attempt, detail FROM saga_log \
-         WHERE saga_id IN ({}) ORDER BY seq",
-        places.join(", ")
-    );
+    let sql = in_list(OF, 1, sagas.len()) + " ORDER BY seq";
     let ids = sagas.iter().map(|id| id.uuid().into());
-    let found = tx.query_all_raw(statement(tx, sql, ids)).await?;
+    let found = query(tx, sql, ids).await?;
     found.iter().map(read).collect()
 }
 
@@ -104,8 +93,6 @@ pub(crate) async fn entries_about(tx: &Tx, subject: &str, after: i64) -> Result<
     let sql = "SELECT l.seq, l.saga_id, l.at, l.phase, l.step, l.name, l.outcome, l.attempt, \
         l.detail FROM saga s JOIN saga_log l ON l.saga_id = s.id \
         WHERE s.subject = $1 AND l.seq > $2 ORDER BY l.seq";
-    let found = tx
-        .query_all_raw(statement(tx, sql, [subject.into(), after.into()]))
-        .await?;
+    let found = query(tx, sql, [subject.into(), after.into()]).await?;
     found.iter().map(read).collect()
 }

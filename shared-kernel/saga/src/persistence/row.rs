@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cleave_store::Tx;
+use cleave_store::sql::{query, query_one};
 use cleave_vocabulary::{CallContext, SagaId, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::position::{Phase, Position, State};
@@ -90,35 +91,17 @@ fn moment(from: &QueryResult, column: &str) -> Result<Option<Timestamp>, DbErr> 
     Ok(micros.map(Timestamp::from_micros))
 }
 
-/// Builds the statement for whichever database carries `tx`.
-pub(super) fn statement(
-    tx: &Tx,
-    sql: impl Into<String>,
-    values: impl IntoIterator<Item = Value>,
-) -> Statement {
-    Statement::from_sql_and_values(tx.get_database_backend(), sql, values)
-}
-
-async fn rows(tx: &Tx, statement: Statement) -> Result<Vec<Row>, DbErr> {
-    let found = tx.query_all_raw(statement).await?;
-    found.iter().map(Row::read).collect()
-}
-
 /// The saga of this id.
 pub(crate) async fn by_id(tx: &Tx, id: SagaId) -> Result<Option<Row>, DbErr> {
     let sql = format!("SELECT {COLUMNS} FROM saga WHERE id = $1");
-    let found = tx
-        .query_one_raw(statement(tx, sql, [id.uuid().into()]))
-        .await?;
+    let found = query_one(tx, sql, [id.uuid().into()]).await?;
     found.as_ref().map(Row::read).transpose()
 }
 
 /// The status of the newest saga about `subject`.
 pub(crate) async fn status_of(tx: &Tx, subject: &str) -> Result<Option<SagaStatus>, DbErr> {
     let sql = "SELECT status FROM saga WHERE subject = $1 ORDER BY id DESC LIMIT 1";
-    let found = tx
-        .query_one_raw(statement(tx, sql, [subject.into()]))
-        .await?;
+    let found = query_one(tx, sql, [subject.into()]).await?;
     let Some(row) = found else { return Ok(None) };
     let status: String = row.try_get("", "status")?;
     SagaStatus::parse(&status)
@@ -148,7 +131,8 @@ pub(crate) async fn listed(tx: &Tx, filter: &SagaFilter) -> Result<Vec<Row>, DbE
         "SELECT {COLUMNS} FROM saga WHERE {conditions} ORDER BY id DESC LIMIT ${}",
         values.len()
     );
-    rows(tx, statement(tx, sql, values)).await
+    let found = query(tx, sql, values).await?;
+    found.iter().map(Row::read).collect()
 }
 
 /// That the status is the value to come, behind the condition of the partial
@@ -168,7 +152,7 @@ fn narrowed(status: SagaStatus) -> &'static str {
 pub(crate) async fn stuck(tx: &Tx) -> Result<u64, DbErr> {
     let sql = "SELECT COUNT(*) AS n FROM saga \
         WHERE status IN ('compensating', 'stuck', 'waiting') AND status = 'stuck'";
-    let found = tx.query_one_raw(statement(tx, sql, [])).await?;
+    let found = query_one(tx, sql, []).await?;
     let n: i64 = found.map_or(Ok(0), |row| row.try_get("", "n"))?;
     Ok(u64::try_from(n).unwrap_or(0))
 }
@@ -194,7 +178,7 @@ pub(crate) async fn unowned(
         values.push(now.as_micros().into());
     }
     values.push(now.minus(grace).as_micros().into());
-    let found = tx.query_all_raw(statement(tx, sql, values)).await?;
+    let found = query(tx, sql, values).await?;
     let mut suspects = Vec::new();
     for row in &found {
         let holder: Option<Uuid> = row.try_get("", "owner")?;

@@ -1,9 +1,10 @@
 //! The table `idempotency`: one row for each key, written in the unit of its effect.
 
 use cleave_store::Tx;
+use cleave_store::sql::{execute, query_one};
 use cleave_vocabulary::Timestamp;
 use http::{HeaderValue, StatusCode};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
 
 use super::Answer;
@@ -42,10 +43,6 @@ pub(super) struct Found {
     pub(super) answer: Answer,
 }
 
-fn statement(tx: &Tx, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-    Statement::from_sql_and_values(tx.get_database_backend(), sql, values)
-}
-
 /// Takes the key with its outcome; false where it is taken.
 pub(super) async fn insert(
     tx: &Tx,
@@ -69,8 +66,7 @@ pub(super) async fn insert(
         answer.sealed.into(),
         place.at.as_micros().into(),
     ];
-    let done = tx.execute_raw(statement(tx, INSERT, values)).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(execute(tx, INSERT, values).await? == 1)
 }
 
 fn text(value: Option<&HeaderValue>) -> Option<String> {
@@ -79,7 +75,7 @@ fn text(value: Option<&HeaderValue>) -> Option<String> {
 
 /// What is recorded under the key.
 pub(super) async fn find(tx: &Tx, place: &Place, seal: &Seal) -> Result<Option<Found>, DbErr> {
-    let row = tx.query_one_raw(statement(tx, FIND, [place.key.into()]));
+    let row = query_one(tx, FIND, [place.key.into()]);
     row.await?.map(|row| read(&row, place, seal)).transpose()
 }
 
@@ -121,13 +117,11 @@ fn header(text: Option<String>) -> Option<HeaderValue> {
 /// Frees the key where its outcome is older than `before`.
 pub(super) async fn forget(tx: &Tx, place: &Place, before: Timestamp) -> Result<(), DbErr> {
     let values = [place.key.into(), before.as_micros().into()];
-    tx.execute_raw(statement(tx, FORGET, values)).await?;
-    Ok(())
+    execute(tx, FORGET, values).await.map(drop)
 }
 
 /// Deletes some rows older than `before`; returns how many.
 pub(super) async fn sweep(tx: &Tx, before: Timestamp) -> Result<u64, DbErr> {
     let values = [before.as_micros().into()];
-    let done = tx.execute_raw(statement(tx, SWEEP, values)).await?;
-    Ok(done.rows_affected())
+    execute(tx, SWEEP, values).await
 }

@@ -2,9 +2,10 @@
 //! it came to. One row to a key, so that a key takes money at most once; on the
 //! way of every order it costs one statement.
 
+use cleave_store::sql::{execute, in_list, query, query_one, signed};
 use cleave_store::{Tx, Unit, UnitError};
 use cleave_vocabulary::{Money, Refusal, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::{DbErr, QueryResult, Value};
 
 use super::{BookEntry, ChargeOutcome};
 
@@ -41,7 +42,7 @@ pub(super) async fn book(tx: &Tx, charge: &Booked) -> Unit<ChargeOutcome, Refusa
         Verdict::Taken => (TAKEN, None),
         Verdict::Declined(message) => (DECLINED, Some(message.clone())),
     };
-    let inserted = run(tx, BOOK, values(charge, outcome, message)).await?;
+    let inserted = execute(tx, BOOK, values(charge, outcome, message)).await?;
     if inserted == 1 {
         return Ok(of(charge));
     }
@@ -62,7 +63,7 @@ pub(super) async fn book_flaky(
     charge: &Booked,
     faults: i64,
 ) -> Unit<Option<ChargeOutcome>, Refusal> {
-    let row = one(tx, BOOK_FLAKY, values(charge, FAILING, None))
+    let row = query_one(tx, BOOK_FLAKY, values(charge, FAILING, None))
         .await?
         .ok_or_else(lost)?;
     if row.try_get::<String>("", "outcome")? != FAILING {
@@ -71,7 +72,7 @@ pub(super) async fn book_flaky(
     if row.try_get::<i64>("", "attempts")? <= faults {
         return Ok(None);
     }
-    run(tx, SUCCEED, [charge.reference.clone().into()]).await?;
+    execute(tx, SUCCEED, [charge.reference.clone().into()]).await?;
     Ok(Some(of(charge)))
 }
 
@@ -80,7 +81,7 @@ const FIND: &str = "SELECT reference, key, amount, currency, outcome, message, r
 
 /// The outcome that is written already, if it was asked for with the same amount.
 async fn settled(tx: &Tx, charge: &Booked) -> Unit<ChargeOutcome, Refusal> {
-    let row = one(tx, FIND, [charge.reference.clone().into()])
+    let row = query_one(tx, FIND, [charge.reference.clone().into()])
         .await?
         .ok_or_else(lost)?;
     let outcome = row.try_get::<String>("", "outcome")?;
@@ -93,7 +94,7 @@ async fn settled(tx: &Tx, charge: &Booked) -> Unit<ChargeOutcome, Refusal> {
 
 /// What became of a charge.
 pub(super) async fn outcome(tx: &Tx, reference: &str) -> Result<Option<ChargeOutcome>, DbErr> {
-    match one(tx, FIND, [reference.into()]).await? {
+    match query_one(tx, FIND, [reference.into()]).await? {
         Some(row) => outcome_of(&row),
         None => Ok(None),
     }
@@ -115,7 +116,7 @@ pub(super) async fn void(
     at: Timestamp,
 ) -> Unit<ChargeOutcome, Refusal> {
     let values = [reference.into(), key.into(), at.as_micros().into()];
-    let row = one(tx, VOID, values).await?.ok_or_else(lost)?;
+    let row = query_one(tx, VOID, values).await?.ok_or_else(lost)?;
     Ok(outcome_of(&row)?.ok_or_else(lost)?)
 }
 
@@ -141,7 +142,7 @@ pub(super) async fn refund(
         amount.amount.into(),
         at.as_micros().into(),
     ];
-    if run(tx, REFUND, values).await? == 0 {
+    if execute(tx, REFUND, values).await? == 0 {
         return Ok(());
     }
     let values = [
@@ -150,7 +151,7 @@ pub(super) async fn refund(
         amount.amount.into(),
         amount.currency.code().into(),
     ];
-    if run(tx, GIVE_BACK, values).await? == 0 {
+    if execute(tx, GIVE_BACK, values).await? == 0 {
         let words = "the charge does not hold so much";
         return Err(UnitError::Refused(Refusal::new("refund_refused", words)));
     }
@@ -159,12 +160,9 @@ pub(super) async fn refund(
 
 /// The charges with these references that took money.
 pub(super) async fn taken(tx: &Tx, references: &[String]) -> Result<Vec<BookEntry>, DbErr> {
-    let marks: Vec<String> = (1..=references.len()).map(|n| format!("${n}")).collect();
-    let sql = format!(
-        "SELECT reference, key, amount, currency, refunded_amount \
-         FROM gateway_charges WHERE outcome = 'taken' AND reference IN ({})",
-        marks.join(", ")
-    );
+    const TAKEN_OF: &str = "SELECT reference, key, amount, currency, refunded_amount \
+         FROM gateway_charges WHERE outcome = 'taken' AND reference IN ";
+    let sql = in_list(TAKEN_OF, 1, references.len());
     let values: Vec<Value> = references.iter().map(|text| text.as_str().into()).collect();
     many(tx, &sql, values).await
 }
@@ -174,8 +172,7 @@ const TAKEN_AFTER: &str = "SELECT reference, key, amount, currency, refunded_amo
 
 /// The next charges that took money.
 pub(super) async fn taken_after(tx: &Tx, after: &str, limit: u64) -> Result<Vec<BookEntry>, DbErr> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    many(tx, TAKEN_AFTER, vec![after.into(), limit.into()]).await
+    many(tx, TAKEN_AFTER, vec![after.into(), signed(limit).into()]).await
 }
 
 fn values(charge: &Booked, outcome: &str, message: Option<String>) -> [Value; 7] {
@@ -229,23 +226,8 @@ fn entry(row: &QueryResult) -> Result<BookEntry, DbErr> {
     })
 }
 
-async fn run(tx: &Tx, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, DbErr> {
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
-}
-
-async fn one(
-    tx: &Tx,
-    sql: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Option<QueryResult>, DbErr> {
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    tx.query_one_raw(statement).await
-}
-
 async fn many(tx: &Tx, sql: &str, values: Vec<Value>) -> Result<Vec<BookEntry>, DbErr> {
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let rows = tx.query_all_raw(statement).await?;
+    let rows = query(tx, sql, values).await?;
     rows.iter().map(entry).collect()
 }
 
