@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cleave_migrations::payment::SimulatedGatewayMigrator;
 use cleave_store::{
-    OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError, is_unique_violation,
+    OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError, is_unique_violation, sql,
 };
 use sea_orm::{ConnectionTrait, Statement, Value};
 use tempfile::TempDir;
@@ -294,6 +294,48 @@ async fn signals_are_raised_by_commits_only() {
         .await;
     kept.expect("commits");
     wait.await;
+}
+
+/// Tells the number of the last of two rows; keeps them where it is told to.
+async fn two_numbers(store: &Store, keep: bool) {
+    let unit: Unit<(), No> = store
+        .write(async move |tx| {
+            let two = "INSERT INTO numbered (body) VALUES ('a'), ('b')";
+            tx.tell("numbers", sql::insert(tx, two, []).await?);
+            let undone = tx.attempt(async |tx| {
+                tx.tell("numbers", Some(-1_i64));
+                Err::<(), _>(UnitError::Refused(No))
+            });
+            assert!(undone.await?.is_err());
+            if keep {
+                Ok(())
+            } else {
+                Err(UnitError::Refused(No))
+            }
+        })
+        .await;
+    assert_eq!(unit.is_ok(), keep);
+}
+
+#[tokio::test]
+async fn news_is_of_commits_only_and_reaches_who_follows_in_their_order() {
+    let bench = Bench::new().await;
+    let made = bench.store.write(async |tx| {
+        let table = "CREATE TABLE numbered (seq integer PRIMARY KEY AUTOINCREMENT, body text)";
+        Ok::<_, UnitError<No>>(drop(tx.execute_unprepared(table).await?))
+    });
+    made.await.expect("a table");
+    let (told, heard) = std::sync::mpsc::channel();
+    let following = bench.store.follow("numbers", move |number: Option<i64>| {
+        drop(told.send(number));
+    });
+    for keep in [true, false, true] {
+        two_numbers(&bench.store, keep).await;
+    }
+    drop(following);
+    two_numbers(&bench.store, true).await;
+    bench.store.close().await;
+    assert_eq!(heard.iter().collect::<Vec<_>>(), [Some(2), Some(4)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,10 +7,13 @@
 //! before they commit; over such a store these queries must claim rows by their
 //! state, and here is the place.
 
+use std::sync::Arc;
+
 use cleave_store::{Signal, Tx, Unit, portions};
 use cleave_vocabulary::Envelope;
 use sea_orm::{DbErr, QueryResult, Value};
 
+use crate::hand_over::Appended;
 use crate::sql::{self, execute, query, query_one, signed};
 
 /// Raised by a commit that wrote to the outbox.
@@ -29,7 +32,9 @@ impl Outbox {
                 values.push(event.subject.as_str().into());
                 values.push(sql::to_text(event)?.into());
             }
-            execute(tx, sql::values_list(HEAD, 1, 2, rows.len(), ""), values).await?;
+            let insert = sql::values_list(HEAD, 1, 2, rows.len(), "");
+            let last = sql::insert(tx, insert, values).await?;
+            hand_over(tx, rows, last);
         }
         if !events.is_empty() {
             tx.signal(OUTBOX);
@@ -90,6 +95,19 @@ impl Outbox {
         const SETTLE: &str = "UPDATE outbox_relay SET settled = $1 WHERE id = 1 AND settled < $2";
         execute(tx, SETTLE, vec![up_to.into(), up_to.into()]).await?;
         Ok(())
+    }
+}
+
+/// Lets the relay have `events` without a look into the outbox, where it runs in
+/// this process and the store numbers rows as they commit.
+fn hand_over(tx: &Tx, events: &[Envelope], last: Option<i64>) {
+    if !tx.is_followed(OUTBOX) {
+        return;
+    }
+    if let (Some(last), Ok(count)) = (last, i64::try_from(events.len())) {
+        let first = last - count + 1;
+        let events = events.iter().cloned().map(Arc::new).collect();
+        tx.tell(OUTBOX, Appended { first, events });
     }
 }
 

@@ -14,10 +14,11 @@ use cleave_store::{Store, Tx, Unit};
 use cleave_vocabulary::{Clock, Envelope, Timestamp};
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::hand_over::{Behind, HandOver};
 use crate::outbox::Row;
 use crate::{BusError, EventBus, OUTBOX, Outbox, Receipt, sql};
 
@@ -229,23 +230,51 @@ impl Relay {
     /// Publishes what lies behind `after`, and goes on as more is committed.
     async fn publish(&self, mut after: i64, sent: &mpsc::Sender<Sent>) {
         let committed = self.store.on(OUTBOX);
+        let handed = HandOver::of(&self.store, self.options.in_flight);
+        // What was committed before anybody heard of it is in the outbox alone.
+        let mut look = true;
         loop {
-            let rows = self.rows(after).await;
-            let more = rows.len() as u64 >= self.options.batch;
-            for (seq, text) in rows {
-                // The settling end goes away only together with this one.
-                drop(sent.send(self.publish_row(seq, &text).await).await);
-                after = seq;
-            }
-            if !more {
-                tokio::select! {
-                    () = committed.notified() => {}
-                    () = self.clock.sleep(POLL) => {}
+            let behind = if look {
+                Behind::Unknown
+            } else {
+                handed.behind(after, self.options.batch)
+            };
+            let more = match behind {
+                Behind::Events(events) => {
+                    for (seq, event) in events {
+                        self.send(sent, seq, event).await;
+                        after = seq;
+                    }
+                    true
                 }
-                // Real time: it is about the machine's work, not about the shop's day.
-                tokio::time::sleep(self.options.linger).await;
+                Behind::Nothing => false,
+                Behind::Unknown => {
+                    let rows = self.rows(after).await;
+                    let more = rows.len() as u64 >= self.options.batch;
+                    look = more;
+                    for (seq, text) in rows {
+                        self.send_row(sent, seq, &text).await;
+                        after = seq;
+                    }
+                    more
+                }
+            };
+            if !more {
+                look = self.news(&committed).await;
             }
         }
+    }
+
+    /// Waits until there may be more, and a moment longer for more still; whether
+    /// nobody said so.
+    async fn news(&self, committed: &Notify) -> bool {
+        let unheard = tokio::select! {
+            () = committed.notified() => false,
+            () = self.clock.sleep(POLL) => true,
+        };
+        // Real time: it is about the machine's work, not about the shop's day.
+        tokio::time::sleep(self.options.linger).await;
+        unheard
     }
 
     async fn rows(&self, after: i64) -> Vec<Row> {
@@ -257,13 +286,18 @@ impl Relay {
         .await
     }
 
+    async fn send(&self, sent: &mpsc::Sender<Sent>, seq: i64, event: Arc<Envelope>) {
+        let time = event.time;
+        let receipt = self.publish_one(event).await;
+        // The settling end goes away only together with this one.
+        drop(sent.send(Sent { seq, time, receipt }).await);
+    }
+
     /// A row that is no envelope is damage that nobody can handle: it is
     /// reported, and stays in the outbox, but must not stop those behind it.
-    async fn publish_row(&self, seq: i64, text: &str) -> Sent {
+    async fn send_row(&self, sent: &mpsc::Sender<Sent>, seq: i64, text: &str) {
         if let Ok(event) = sql::from_text(text) {
-            let time = event.time;
-            let receipt = self.publish_one(Arc::new(event)).await;
-            return Sent { seq, time, receipt };
+            return self.send(sent, seq, Arc::new(event)).await;
         }
         let context = self.store.name();
         tracing::error!(
@@ -271,11 +305,8 @@ impl Relay {
             seq,
             "the outbox holds what is no event; it is skipped"
         );
-        Sent {
-            seq,
-            time: self.clock.now(),
-            receipt: Box::pin(std::future::ready(Ok(()))),
-        }
+        let (time, receipt) = (self.clock.now(), Box::pin(std::future::ready(Ok(()))));
+        drop(sent.send(Sent { seq, time, receipt }).await);
     }
 
     /// Publishes one event, however often it takes.

@@ -11,6 +11,7 @@
 //! other with it, because the others are then run again, each under a savepoint.
 
 mod error;
+mod listeners;
 mod options;
 mod portions;
 pub mod sql;
@@ -19,6 +20,7 @@ mod store;
 mod tx;
 
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
+pub use listeners::Following;
 pub use options::SqliteOptions;
 pub use portions::portions;
 pub use store::{ReadStats, Store, StoreHealth, WriteStats};

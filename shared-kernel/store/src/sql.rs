@@ -18,6 +18,18 @@ pub async fn execute(
     Ok(result.rows_affected())
 }
 
+/// Runs an INSERT into a table whose rows the database numbers; the number of
+/// the last row. The rows of one statement have consecutive numbers, and numbers
+/// rise in the order of the commits: a store that can't promise both says `None`.
+pub async fn insert(
+    tx: &Tx,
+    sql: impl Into<String>,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Option<i64>, DbErr> {
+    let result = tx.execute_raw(statement(tx, sql, values)).await?;
+    Ok(tx.last_number(&result))
+}
+
 /// Runs a query; its rows.
 pub async fn query(
     tx: &Tx,

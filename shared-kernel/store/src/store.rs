@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 
 use crate::sqlite::{self, Command, Job, Opened, Readers, Writer, WriterShared};
-use crate::{OpenError, Signal, SqliteOptions, StoreError, Tx, Unit};
+use crate::{Following, OpenError, Signal, SqliteOptions, StoreError, Tx, Unit};
 
 /// What the writer did since it started: the cost of work, countable.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -189,13 +189,19 @@ impl Store {
     /// Notified after each commit with a unit that raised `signal`. Notifications
     /// melt together; look for work before the first wait.
     pub fn on(&self, signal: Signal) -> Arc<Notify> {
-        let listener = Arc::new(Notify::new());
-        let mut listeners = self.inner.writer.listeners.lock();
-        listeners
-            .entry(signal)
-            .or_default()
-            .push(Arc::downgrade(&listener));
-        listener
+        self.inner.writer.listeners.listen(signal)
+    }
+
+    /// Hears what units tell under `signal` ([`Tx::tell`]), in the order of their
+    /// commits and before the signal is raised, for as long as what this returns
+    /// is kept. `hear` runs on the store's thread: it must be short and must not
+    /// block. One follower to a signal: the last that came.
+    pub fn follow<T: 'static>(
+        &self,
+        signal: Signal,
+        hear: impl Fn(T) + Send + Sync + 'static,
+    ) -> Following {
+        self.inner.writer.listeners.follow(signal, hear)
     }
 
     /// The writer's counts.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
+use crate::listeners::{Listeners, News};
 use crate::sqlite::SharedConnection;
 use crate::{StoreError, Unit};
 
@@ -19,14 +20,31 @@ pub type Signal = &'static str;
 #[derive(Default)]
 pub(crate) struct Effects {
     pub(crate) signals: Vec<Signal>,
+    pub(crate) news: Vec<(Signal, News)>,
     pub(crate) actions: Vec<Box<dyn FnOnce() + Send>>,
 }
 
+/// How much of each was asked at some moment.
+struct Asked {
+    signals: usize,
+    news: usize,
+    actions: usize,
+}
+
 impl Effects {
-    /// Forgets what was asked since there were so many of each.
-    fn truncate(&mut self, (signals, actions): (usize, usize)) {
-        self.signals.truncate(signals);
-        self.actions.truncate(actions);
+    fn asked(&self) -> Asked {
+        Asked {
+            signals: self.signals.len(),
+            news: self.news.len(),
+            actions: self.actions.len(),
+        }
+    }
+
+    /// Forgets what was asked since.
+    fn truncate(&mut self, asked: &Asked) {
+        self.signals.truncate(asked.signals);
+        self.news.truncate(asked.news);
+        self.actions.truncate(asked.actions);
     }
 }
 
@@ -37,6 +55,7 @@ impl Effects {
 pub struct Tx {
     connection: SharedConnection,
     effects: Mutex<Effects>,
+    listeners: Arc<Listeners>,
     statements: Arc<AtomicU64>,
     /// The database said that there is no room, whatever the unit made of it.
     full: AtomicBool,
@@ -52,10 +71,15 @@ impl fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(connection: SharedConnection, statements: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        connection: SharedConnection,
+        listeners: Arc<Listeners>,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             connection,
             effects: Mutex::default(),
+            listeners,
             statements,
             full: AtomicBool::new(false),
             lost: AtomicBool::new(false),
@@ -77,6 +101,22 @@ impl Tx {
         }
     }
 
+    /// Whether anybody follows the news of `signal`.
+    pub fn is_followed(&self, signal: Signal) -> bool {
+        self.listeners.is_followed(signal)
+    }
+
+    /// Tells whoever follows `signal` something once this unit has committed, in
+    /// the order of the commits; lost with it if it does not.
+    pub fn tell<T: Send + 'static>(&self, signal: Signal, news: T) {
+        self.effects.lock().news.push((signal, Box::new(news)));
+    }
+
+    /// As [`crate::sql::insert`] tells.
+    pub(crate) fn last_number(&self, insert: &ExecResult) -> Option<i64> {
+        i64::try_from(insert.last_insert_id()).ok()
+    }
+
     /// Runs `then` after this unit has committed, on the store's thread: it must
     /// be short and must not block. Dropped if the unit does not commit.
     pub fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
@@ -89,14 +129,11 @@ impl Tx {
         &self,
         part: impl AsyncFnOnce(&Tx) -> Unit<T, R>,
     ) -> Result<Unit<T, R>, StoreError> {
-        let asked = {
-            let effects = self.effects.lock();
-            (effects.signals.len(), effects.actions.len())
-        };
+        let asked = self.effects.lock().asked();
         self.connection.savepoint()?;
         let outcome = part(self).await;
         if outcome.is_err() {
-            self.effects.lock().truncate(asked);
+            self.effects.lock().truncate(&asked);
         }
         self.connection.end_savepoint(outcome.is_ok())?;
         Ok(outcome)

@@ -73,6 +73,26 @@ async fn it_publishes_in_commit_order_what_was_there_and_what_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_beside_it_need_not_be_read() {
+    let world = World::new().await;
+    let bus = Arc::new(Listening::default());
+    let mut ids = world.emit(&["a"]).await;
+    let (relay, _) = world.relay_to(bus.clone());
+    let out = async |ids: &[EventId]| {
+        let published = async || bus.published() == ids;
+        world.eventually("publishing", published).await;
+    };
+    out(&ids).await;
+    let reads = world.temp.store.read_stats().reads;
+    for subjects in [&["a"][..], &["b", "a", "c"], &["b", "c"]] {
+        ids.extend(world.emit(subjects).await);
+        out(&ids).await;
+    }
+    assert_eq!(world.temp.store.read_stats().reads, reads);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_settled_is_not_published_again() {
     let world = World::new().await;
     let bus = Arc::new(Listening::default());

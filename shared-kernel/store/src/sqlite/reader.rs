@@ -23,7 +23,7 @@ impl Readers {
         connection: &SharedConnection,
         queries: &Receiver<Box<dyn Job>>,
     ) {
-        let tx = Tx::new(connection.clone(), self.statements.clone());
+        let tx = Tx::new(connection.clone(), Arc::default(), self.statements.clone());
         while let Ok(mut job) = queries.recv() {
             let failure = self.answer(name, connection, &tx, &mut job);
             job.answer(failure);

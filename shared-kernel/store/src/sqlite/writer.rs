@@ -1,17 +1,16 @@
 //! The thread that owns the writing connection.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::group::{self, Caution};
 use super::{Job, SharedConnection};
+use crate::listeners::Listeners;
 use crate::tx::Effects;
 use crate::{Signal, Tx};
 
@@ -25,16 +24,13 @@ pub(crate) enum Command {
     Close(oneshot::Sender<()>),
 }
 
-/// Who wants to hear of which signal.
-pub(crate) type Listeners = Mutex<HashMap<Signal, Vec<Weak<Notify>>>>;
-
 /// What the writer shares with the store's handles.
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) units: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) statements: Arc<AtomicU64>,
-    pub(crate) listeners: Listeners,
+    pub(crate) listeners: Arc<Listeners>,
     pub(crate) trouble: Mutex<Option<String>>,
     pub(crate) closed: AtomicBool,
 }
@@ -53,7 +49,9 @@ pub(crate) struct Writer {
 impl Writer {
     /// Runs until it is told to close, or nobody holds the store any more.
     pub(crate) fn run(self) {
-        let tx = Tx::new(self.connection.clone(), self.shared.statements.clone());
+        let shared = &self.shared;
+        let (listeners, statements) = (shared.listeners.clone(), shared.statements.clone());
+        let tx = Tx::new(self.connection.clone(), listeners, statements);
         let mut caution = Caution::default();
         let mut next = None;
         while let Some(command) = next.take().or_else(|| self.commands.recv().ok()) {
@@ -115,23 +113,16 @@ impl Writer {
                     signals.push(signal);
                 }
             }
+            for (signal, news) in effect.news {
+                self.shared.listeners.tell(signal, news);
+            }
             for action in effect.actions {
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(action)).is_err() {
                     tracing::error!(store = self.name, "an action after a commit panicked");
                 }
             }
         }
-        if signals.is_empty() {
-            return;
-        }
-        let mut listeners = self.shared.listeners.lock();
-        for signal in signals {
-            if let Some(listening) = listeners.get_mut(signal) {
-                listening.retain(|listener| {
-                    listener.upgrade().inspect(|one| one.notify_one()).is_some()
-                });
-            }
-        }
+        self.shared.listeners.raise(&signals);
     }
 
     fn close(self, tx: Tx, mut caution: Caution, closed: oneshot::Sender<()>) {
