@@ -239,29 +239,32 @@ impl Relay {
             } else {
                 handed.behind(after, self.options.batch)
             };
-            let more = match behind {
+            let found = match behind {
                 Behind::Events(events) => {
+                    let found = events.len();
                     for (seq, event) in events {
                         self.send(sent, seq, event).await;
                         after = seq;
                     }
-                    true
+                    found
                 }
-                Behind::Nothing => false,
+                Behind::Nothing => 0,
                 Behind::Unknown => {
                     let rows = self.rows(after).await;
-                    let more = rows.len() as u64 >= self.options.batch;
-                    look = more;
+                    let found = rows.len();
                     for (seq, text) in rows {
                         self.send_row(sent, seq, &text).await;
                         after = seq;
                     }
-                    more
+                    found
                 }
             };
-            if !more {
-                look = self.news(&committed).await;
-            }
+            let more = found as u64 >= self.options.batch;
+            look = if more {
+                look
+            } else {
+                self.news(&committed).await
+            };
         }
     }
 
