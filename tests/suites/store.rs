@@ -327,7 +327,7 @@ async fn news_is_of_commits_only_and_reaches_who_follows_in_their_order() {
     made.await.expect("a table");
     let (told, heard) = std::sync::mpsc::channel();
     let following = bench.store.follow("numbers", move |number: Option<i64>| {
-        drop(told.send(number));
+        told.send(number).expect("somebody listens");
     });
     for keep in [true, false, true] {
         two_numbers(&bench.store, keep).await;
