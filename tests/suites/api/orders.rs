@@ -321,7 +321,7 @@ async fn the_timeline_is_followed_live_and_resumed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_instrument_leads_to_its_end() {
-    let shop = shop_with(&[("payment.gateway.time_limit", "500ms")]).await;
+    let shop = shop().await;
     let mut story = Story::of(&shop).await;
     let (admin, ann) = (shop.operator(), shop.customer("ann").await);
     let lamp = shop.product("LAMP", 20).await;
