@@ -1,7 +1,7 @@
 //! The story of an order, read as a whole.
 
 use cleave_tests::snapshots::masked;
-use cleave_vocabulary::OrderId;
+use cleave_vocabulary::{Clock as _, OrderId, SystemClock};
 use serde_json::Value;
 
 use super::cancel::open_once_asked;
@@ -44,6 +44,17 @@ fn in_order_of_time(story: &Value) {
     assert!(times.is_sorted(), "{times:?}");
 }
 
+/// Returns in another millisecond than the one in which it was called: what an
+/// attempt behind the first leads to is placed by the clocks alone, and events
+/// tell no more of their time than that.
+async fn a_millisecond_later() {
+    let now = || SystemClock.now().as_micros() / 1000;
+    let before = now();
+    while now() == before {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn the_story_of_an_order_that_arrives() {
     let world = World::open().await;
@@ -62,12 +73,18 @@ async fn the_story_of_an_order_that_arrives() {
 async fn the_story_of_an_order_that_is_undone() {
     let world = World::open().await;
     let tea = world.shop.sells("TEA", 450, 10);
-    world.shop.script("charge", [Then::Fail]);
+    let gate = Gate::new();
+    let charges = [Then::Fail, Then::Wait(gate.clone())];
+    world.shop.script("charge", charges);
     world.shop.script(
         "schedule",
         [Then::Refuse("shipping_refused", "We do not go there.")],
     );
-    let id = id_of(&world.place_and_wait(&body(&[(tea, 2)])).await);
+    let id = world.place(&body(&[(tea, 2)])).await;
+    gate.reached().await;
+    a_millisecond_later().await;
+    gate.open();
+    world.until_cancelled(id).await;
     let story = story_of(&world, id).await;
     in_order_of_time(&story);
     insta::assert_snapshot!("story_undone", lines(&story).join("\n"));
