@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use crate::Tx;
 
@@ -27,7 +27,10 @@ pub async fn insert(
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Option<i64>, DbErr> {
     let result = tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(tx.last_number(&result))
+    Ok(match tx.get_database_backend() {
+        DbBackend::Sqlite => i64::try_from(result.last_insert_id()).ok(),
+        _ => None,
+    })
 }
 
 /// Runs a query; its rows.

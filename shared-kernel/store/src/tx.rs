@@ -112,11 +112,6 @@ impl Tx {
         self.effects.lock().news.push((signal, Box::new(news)));
     }
 
-    /// As [`crate::sql::insert`] tells.
-    pub(crate) fn last_number(&self, insert: &ExecResult) -> Option<i64> {
-        i64::try_from(insert.last_insert_id()).ok()
-    }
-
     /// Runs `then` after this unit has committed, on the store's thread: it must
     /// be short and must not block. Dropped if the unit does not commit.
     pub fn after_commit(&self, then: impl FnOnce() + Send + 'static) {
