@@ -322,7 +322,8 @@ async fn news_is_of_commits_only_and_reaches_who_follows_in_their_order() {
     let bench = Bench::new().await;
     let made = bench.store.write(async |tx| {
         let table = "CREATE TABLE numbered (seq integer PRIMARY KEY AUTOINCREMENT, body text)";
-        Ok::<_, UnitError<No>>(drop(tx.execute_unprepared(table).await?))
+        tx.execute_unprepared(table).await?;
+        Ok::<_, UnitError<No>>(())
     });
     made.await.expect("a table");
     let (told, heard) = std::sync::mpsc::channel();
