@@ -1,4 +1,4 @@
-//! Queues the message that tells a user of an event.
+//! Queues the messages that tell users of events.
 
 use cleave_store::{Signal, Tx};
 use sea_orm::DbErr;
@@ -9,10 +9,12 @@ use crate::persistence::notifications;
 /// Raised by a commit that queued messages or made them due.
 pub(crate) const QUEUED: Signal = "notifications";
 
-/// Queues it. Whether its recipient is known yet is the sender's concern: the
-/// event of an order may come before that of its owner's registration.
-pub(crate) async fn notify(tx: &Tx, queued: Queued) -> Result<(), DbErr> {
+/// Queues messages. Whether their recipients are known yet is the sender's
+/// concern: the event of an order may come before that of its owner's registration.
+pub(crate) async fn notify(tx: &Tx, queued: &[Queued]) -> Result<(), DbErr> {
     notifications::queue(tx, queued).await?;
-    tx.signal(QUEUED);
+    if !queued.is_empty() {
+        tx.signal(QUEUED);
+    }
     Ok(())
 }

@@ -16,15 +16,31 @@ use crate::domain::{Kind, Message, Queued};
 /// Queues a message for each event of an order.
 pub(super) struct TellOfOrders(pub(super) Arc<dyn Clock>);
 
+impl TellOfOrders {
+    /// The message; none where the event is of a type unknown here.
+    fn message(&self, event: &Envelope) -> Result<Option<Queued>, serde_json::Error> {
+        let told = told(event)?;
+        Ok(told
+            .map(|(owner, kind, message)| Queued::about(event, owner, kind, message, self.0.now())))
+    }
+}
+
 #[async_trait]
 impl EventHandler for TellOfOrders {
     async fn handle(&self, tx: &Tx, event: &Envelope) -> Result<Handled, HandleError> {
-        let Some((owner, kind, message)) = told(event)? else {
+        let Some(message) = self.message(event)? else {
             return Ok(Handled::Ignored);
         };
-        let queued = Queued::about(event, owner, kind, message, self.0.now());
-        notify(tx, queued).await?;
+        notify(tx, &[message]).await?;
         Ok(Handled::Done)
+    }
+
+    async fn handle_all(&self, tx: &Tx, events: &[Arc<Envelope>]) -> Result<(), HandleError> {
+        let messages = events
+            .iter()
+            .filter_map(|event| self.message(event).transpose());
+        let messages = messages.collect::<Result<Vec<_>, _>>()?;
+        Ok(notify(tx, &messages).await?)
     }
 }
 

@@ -21,11 +21,8 @@ impl EventHandler for RememberRecipients {
         let user: UserRegistered = event.decode()?;
         remember_recipient(tx, &user).await?;
         let (owner, message) = ((user.user_id, None), Message::welcome(&user));
-        notify(
-            tx,
-            Queued::about(event, owner, Kind::Welcome, message, self.0.now()),
-        )
-        .await?;
+        let welcome = Queued::about(event, owner, Kind::Welcome, message, self.0.now());
+        notify(tx, &[welcome]).await?;
         Ok(Handled::Done)
     }
 }

@@ -8,28 +8,36 @@ use uuid::Uuid;
 use super::corrupt;
 use crate::domain::{EMAIL, Message, Notification, Queued, Settlement, Status};
 
-/// Queues a message, due at once; does nothing where it is there already.
-pub(crate) async fn queue(tx: &Tx, queued: Queued) -> Result<(), DbErr> {
+/// Queues messages, due at once; passes over those that are there already.
+pub(crate) async fn queue(tx: &Tx, queued: &[Queued]) -> Result<(), DbErr> {
     const INSERT: &str = "INSERT INTO notifications (user_id, id, kind, channel, order_id, \
-         subject, body, status, attempts, due_at, correlation, trace, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, $8, $9, $10, $11) \
-         ON CONFLICT (user_id, id) DO NOTHING";
+         subject, body, status, attempts, due_at, correlation, trace, created_at) VALUES ";
+    const COLUMNS: usize = 13;
+    const UNLESS_THERE: &str = " ON CONFLICT (user_id, id) DO NOTHING";
+    for rows in portions(queued) {
+        let insert = sql::values_list(INSERT, 1, COLUMNS, rows.len(), UNLESS_THERE);
+        sql::execute(tx, insert, rows.iter().flat_map(row)).await?;
+    }
+    Ok(())
+}
+
+fn row(queued: &Queued) -> [Value; 13] {
     let now = queued.created_at.as_micros();
-    let values = vec![
+    [
         queued.user.uuid().into(),
         queued.id.uuid().into(),
-        queued.kind.into(),
+        queued.kind.as_str().into(),
         EMAIL.into(),
         queued.order.map(OrderId::uuid).into(),
-        queued.message.subject.into(),
-        queued.message.body.into(),
+        queued.message.subject.as_str().into(),
+        queued.message.body.as_str().into(),
+        Status::Queued.as_str().into(),
+        0_i64.into(),
         now.into(),
         queued.correlation.as_str().into(),
         queued.trace.as_ref().map(TraceParent::as_str).into(),
         now.into(),
-    ];
-    sql::execute(tx, INSERT, values).await?;
-    Ok(())
+    ]
 }
 
 /// Makes a user's queued messages due, in the order in which they were made.

@@ -1,5 +1,8 @@
 //! Feeds the read model with the context's own events.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use cleave_messaging::{EventHandler, HandleError, Handled};
 use cleave_order_contract::events::{
@@ -9,6 +12,7 @@ use cleave_store::Tx;
 use cleave_vocabulary::{Envelope, Event};
 
 use crate::application::{Whose, status_told_by};
+use crate::domain::Status;
 use crate::live::Freshness;
 use crate::persistence::{self as rows, Seen};
 
@@ -27,11 +31,11 @@ impl ReadModel {
     ];
 }
 
-#[async_trait]
-impl EventHandler for ReadModel {
-    async fn handle(&self, tx: &Tx, event: &Envelope) -> Result<Handled, HandleError> {
+impl ReadModel {
+    /// What an event says; none where it is of a type unknown here.
+    fn read(event: &Envelope) -> Result<Option<(Status, Seen)>, HandleError> {
         let Some(status) = status_told_by(&event.kind) else {
-            return Ok(Handled::Ignored);
+            return Ok(None);
         };
         let whose: Whose = serde_json::from_str(event.data.get())?;
         let seen = Seen {
@@ -39,9 +43,39 @@ impl EventHandler for ReadModel {
             user: whose.user_id,
             at: event.time,
         };
-        rows::record_in_view(tx, status, &[seen]).await?;
+        Ok(Some((status, seen)))
+    }
+
+    /// Once this has committed, lists need not wait for the event any more.
+    fn seen(&self, tx: &Tx, event: &Envelope) {
         let (freshness, id) = (self.freshness.clone(), event.id);
         tx.after_commit(move || freshness.seen(id));
+    }
+}
+
+#[async_trait]
+impl EventHandler for ReadModel {
+    async fn handle(&self, tx: &Tx, event: &Envelope) -> Result<Handled, HandleError> {
+        let Some((status, seen)) = Self::read(event)? else {
+            return Ok(Handled::Ignored);
+        };
+        rows::record_in_view(tx, status, &[seen]).await?;
+        self.seen(tx, event);
         Ok(Handled::Done)
+    }
+
+    /// Events of different keys are about different orders.
+    async fn handle_all(&self, tx: &Tx, events: &[Arc<Envelope>]) -> Result<(), HandleError> {
+        let mut reached: BTreeMap<Status, Vec<Seen>> = BTreeMap::new();
+        for event in events {
+            if let Some((status, seen)) = Self::read(event)? {
+                reached.entry(status).or_default().push(seen);
+                self.seen(tx, event);
+            }
+        }
+        for (status, seen) in reached {
+            rows::record_in_view(tx, status, &seen).await?;
+        }
+        Ok(())
     }
 }

@@ -2,8 +2,8 @@
 //! the same rule on which status may follow which, so events may be applied
 //! again, or out of turn, or by a rebuild beside the live handler.
 
-use cleave_store::Tx;
-use cleave_store::sql::{execute, query};
+use cleave_store::sql::{execute, query, values_list};
+use cleave_store::{Tx, portions};
 use cleave_vocabulary::{OrderId, Timestamp, UserId};
 use sea_orm::{DbErr, FromQueryResult, Value};
 
@@ -20,31 +20,22 @@ pub(crate) struct Seen {
 
 /// Records that these orders, each named once, have reached `status`.
 pub(crate) async fn record_in_view(tx: &Tx, status: Status, seen: &[Seen]) -> Result<(), DbErr> {
-    if seen.is_empty() {
-        return Ok(());
+    for rows in portions(seen) {
+        let values = rows.iter().flat_map(|row| -> [Value; 4] {
+            [
+                row.order.uuid().into(),
+                row.user.uuid().into(),
+                status.as_str().into(),
+                row.at.as_micros().into(),
+            ]
+        });
+        execute(tx, upsert(status, rows.len()), values).await?;
     }
-    let mut values: Vec<Value> = Vec::with_capacity(seen.len() * 4);
-    for row in seen {
-        values.push(row.order.uuid().into());
-        values.push(row.user.uuid().into());
-        values.push(status.as_str().into());
-        values.push(row.at.as_micros().into());
-    }
-    execute(tx, upsert(status, seen.len()), values).await?;
     Ok(())
 }
 
 fn upsert(status: Status, rows: usize) -> String {
-    let places = (0..rows).map(|row| {
-        let first = row * 4;
-        format!(
-            "(${}, ${}, ${}, ${})",
-            first + 1,
-            first + 2,
-            first + 3,
-            first + 4
-        )
-    });
+    const INSERT: &str = "INSERT INTO order_view (order_id, user_id, status, updated_at) VALUES ";
     let earlier: Vec<_> = Status::ALL
         .into_iter()
         .filter(|earlier| earlier.precedes(status))
@@ -59,11 +50,8 @@ fn upsert(status: Status, rows: usize) -> String {
             earlier.join(", ")
         )
     };
-    format!(
-        "INSERT INTO order_view (order_id, user_id, status, updated_at) VALUES {} \
-         ON CONFLICT (order_id) DO {then}",
-        places.collect::<Vec<_>>().join(", ")
-    )
+    let conflict = format!(" ON CONFLICT (order_id) DO {then}");
+    values_list(INSERT, 1, 4, rows, &conflict)
 }
 
 /// Forgets everything, for a rebuild.
@@ -138,6 +126,6 @@ mod tests {
             "{}",
             upsert(Status::Shipped, 2)
         );
-        assert!(upsert(Status::Paid, 2).contains("VALUES ($1, $2, $3, $4), ($5, $6, $7, $8) ON"));
+        assert!(upsert(Status::Paid, 2).contains("VALUES ($1,$2,$3,$4),($5,$6,$7,$8) ON"));
     }
 }

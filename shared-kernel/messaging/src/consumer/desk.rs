@@ -99,11 +99,8 @@ impl Desk {
             if desk.may_be_parked() && rows::any_parked(tx, name, &events).await? {
                 return Err(UnitError::Refused(()));
             }
-            for event in &events {
-                let handled = desk.handler.apply.handle(tx, event).await;
-                handled.map_err(|error| refuse(error).map_refusal(drop))?;
-            }
-            Ok(())
+            let handled = desk.handler.apply.handle_all(tx, &events).await;
+            handled.map_err(|error| refuse(error).map_refusal(drop))
         };
         match self.store.write(unit).await {
             Ok(()) => {

@@ -75,6 +75,15 @@ pub trait EventHandler: Send + Sync + 'static {
     /// Applies the event within `tx`. Whatever must happen outside is written
     /// here as work to do, and done by someone else.
     async fn handle(&self, tx: &Tx, event: &Envelope) -> Result<Handled, HandleError>;
+
+    /// Applies events of different keys within `tx`, all or none of them. A
+    /// handler whose effect is rows may write those of many in one statement.
+    async fn handle_all(&self, tx: &Tx, events: &[Arc<Envelope>]) -> Result<(), HandleError> {
+        for event in events {
+            self.handle(tx, event).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A handler under its stable name: the name is the key of its inbox.
