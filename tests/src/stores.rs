@@ -1,25 +1,45 @@
-//! Throwaway stores: a real database in a temporary folder, fresh for each test.
+//! Throwaway stores: a real database, fresh for each test. A SQLite file in a
+//! temporary folder, or a schema of a throwaway Postgres server where the
+//! environment says `CLEAVE_TEST_STORE=postgres`.
 
 use cleave_messaging::Outbox;
-use cleave_store::{SqliteOptions, Store, Tx, Unit};
+use cleave_store::{PostgresOptions, SqliteOptions, Store, Tx, Unit};
 use cleave_vocabulary::Envelope;
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
+
+use crate::postgres;
 
 /// A store that is migrated and empty, and the folder that goes with it.
 pub struct TempStore {
     /// The store.
     pub store: Store,
-    /// Removed when dropped.
+    /// Removed when dropped; empty on Postgres.
     pub folder: TempDir,
 }
 
+/// Whether the suites run over Postgres.
+pub fn over_postgres() -> bool {
+    match std::env::var("CLEAVE_TEST_STORE").as_deref() {
+        Err(_) | Ok("sqlite") => false,
+        Ok("postgres") => true,
+        Ok(other) => panic!("CLEAVE_TEST_STORE is {other}; it may be sqlite or postgres"),
+    }
+}
+
 impl TempStore {
-    /// A fresh SQLite store with the schema of `M`.
+    /// A fresh store with the schema of `M`.
     pub async fn open<M: MigratorTrait>() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("test.db");
-        let store = Store::open_sqlite("test", path, &SqliteOptions::default()).expect("opens");
+        let store = if over_postgres() {
+            let url = postgres::shared().schema().await;
+            let options = PostgresOptions::default();
+            let store = Store::open_postgres("test", &url, &options).await;
+            store.expect("opens")
+        } else {
+            let path = folder.path().join("test.db");
+            Store::open_sqlite("test", path, &SqliteOptions::default()).expect("opens")
+        };
         store.migrate::<M>().await.expect("migrates");
         Self { store, folder }
     }

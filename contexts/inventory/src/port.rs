@@ -64,7 +64,7 @@ impl InventoryPort for LocalPort {
 /// committed where the database broke off.
 pub(crate) fn store_failure(error: UnitError<Infallible>) -> PortError {
     let error = error.into_store_error();
-    let unknown = matches!(error, StoreError::Database(_));
+    let unknown = error.outcome_unknown() || matches!(error, StoreError::Database(_));
     Failure {
         outcome_unknown: unknown,
         ..failure(&error)
@@ -81,10 +81,8 @@ pub(crate) fn query_failure(error: StoreError) -> PortError {
 fn failure(error: &StoreError) -> Failure {
     let kind = match error {
         StoreError::Busy { .. } => FailureKind::Overloaded,
-        StoreError::Full { .. } | StoreError::Closed { .. } => FailureKind::Unavailable,
-        StoreError::Suspended | StoreError::Panicked(_) | StoreError::Database(_) => {
-            FailureKind::Broken
-        }
+        passing if passing.is_passing() => FailureKind::Unavailable,
+        _ => FailureKind::Broken,
     };
     Failure::clean(kind, error.to_string())
 }

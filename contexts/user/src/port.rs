@@ -27,7 +27,7 @@ impl UserPort for LocalUserPort {
 fn failure(error: &StoreError) -> Failure {
     let kind = match error {
         StoreError::Busy { .. } => FailureKind::Overloaded,
-        StoreError::Full { .. } | StoreError::Closed { .. } => FailureKind::Unavailable,
+        passing if passing.is_passing() => FailureKind::Unavailable,
         _ => FailureKind::Broken,
     };
     Failure::clean(kind, error.to_string())

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, SqlErr};
 
 /// How a unit of work ended without a value.
 #[derive(Debug, thiserror::Error)]
@@ -76,9 +76,64 @@ pub enum StoreError {
     /// The unit panicked: a defect of the caller.
     #[error("a unit of work panicked and was rolled back: {0}")]
     Panicked(String),
+    /// The database server cannot be reached; nothing of the unit was kept.
+    #[error("the database of the store {store} cannot be reached: {reason}")]
+    Unreachable {
+        /// Which store.
+        store: String,
+        /// What the system or the server said.
+        reason: String,
+    },
+    /// Other units got in the way each time it was tried; nothing of it was kept.
+    #[error("the store {store} is contended: a unit of work was tried {attempts} times")]
+    Contended {
+        /// Which store.
+        store: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// A statement, or its wait for a lock, took longer than it may.
+    #[error("the store {store} took too long: {reason}")]
+    TimedOut {
+        /// Which store.
+        store: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The answer to a commit was lost: the unit may be kept, whole, or not at all.
+    /// Never tried again by the store; whoever asked must look, or ask with a key.
+    #[error("the store {store} lost the answer to a commit: {reason}")]
+    Unknown {
+        /// Which store.
+        store: String,
+        /// How it was lost.
+        reason: String,
+    },
     /// The database said no.
     #[error("database: {0}")]
     Database(#[from] DbErr),
+}
+
+impl StoreError {
+    /// Whether the store is in trouble, whatever was asked of it, so that to ask
+    /// again later may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Busy { .. }
+            | Self::Full { .. }
+            | Self::Closed { .. }
+            | Self::Unreachable { .. }
+            | Self::Contended { .. }
+            | Self::TimedOut { .. }
+            | Self::Unknown { .. } => true,
+            Self::Suspended | Self::Panicked(_) | Self::Database(_) => false,
+        }
+    }
+
+    /// Whether the unit may have been kept all the same.
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
 }
 
 /// Why a store could not be opened. Each message says what to do.
@@ -111,6 +166,89 @@ pub enum OpenError {
         /// What SQLite said.
         reason: String,
     },
+    /// No URL of a Postgres database.
+    #[error(
+        "it is no URL of a Postgres database ({0}); write it as postgres://user:password@host:5432/database"
+    )]
+    BadUrl(String),
+    /// The server does not answer.
+    #[error(
+        "{server} cannot be reached ({reason}); start it, or correct the host and port in the URL"
+    )]
+    Unreachable {
+        /// Host, port and database.
+        server: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server's certificate, or ours, is not accepted.
+    #[error(
+        "no TLS with {server} ({reason}); check sslmode, sslrootcert, sslcert and sslkey in the URL against the server's settings"
+    )]
+    Tls {
+        /// Host, port and database.
+        server: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The user and its password, or certificate, are not accepted.
+    #[error(
+        "{server} does not let the user {user} in ({reason}); correct the user and password in the URL, or run `cleave migrate --grant` as the owner of the database to make the role"
+    )]
+    Denied {
+        /// Host, port and database.
+        server: String,
+        /// Who asked.
+        user: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server has no such database.
+    #[error("{server} does not exist; create the database, or correct its name in the URL")]
+    NoDatabase {
+        /// Host, port and database.
+        server: String,
+    },
+    /// The database has no schema for the context.
+    #[error(
+        "{server} has no schema {schema}; run `cleave migrate --grant` as the owner of the database"
+    )]
+    NoSchema {
+        /// Host, port and database.
+        server: String,
+        /// The schema's name.
+        schema: String,
+    },
+    /// The role may not use what it must.
+    #[error(
+        "the user {user} may not {right} the schema {schema} of {server}; run `cleave migrate --grant` as the owner of the database, or grant it by hand"
+    )]
+    NoRights {
+        /// Host, port and database.
+        server: String,
+        /// Who asked.
+        user: String,
+        /// What is missing: `use`.
+        right: &'static str,
+        /// The schema's name.
+        schema: String,
+    },
+    /// The server is older than what this program needs.
+    #[error("{server} runs Postgres {found}; this program needs 15 or later")]
+    TooOld {
+        /// Host, port and database.
+        server: String,
+        /// Its version.
+        found: String,
+    },
+    /// The server only answers questions.
+    #[error(
+        "{server} takes no writes (it is a standby, or read-only); name its primary in the URL"
+    )]
+    ReadOnly {
+        /// Host, port and database.
+        server: String,
+    },
     /// Written by a later version of the program.
     #[error(
         "{database} was written by a newer version of this program (it knows the migration {migration}); start that version, or restore a backup"
@@ -134,8 +272,8 @@ pub enum OpenError {
 /// Whether a statement broke a unique constraint. sea-orm's own `sql_err`
 /// knows only the drivers of sqlx.
 pub fn is_unique_violation(error: &DbErr) -> bool {
-    let text = error.to_string();
-    text.contains(UNIQUE_VIOLATION) || text.contains("duplicate key value")
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+        || error.to_string().contains(UNIQUE_VIOLATION)
 }
 
 /// What SQLite says of a broken unique constraint.

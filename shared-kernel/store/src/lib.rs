@@ -9,11 +9,18 @@
 //! runs it in one transaction, commits once, and tells each caller its own
 //! outcome: many units share one wait for the disk, and one that fails takes no
 //! other with it, because the others are then run again, each under a savepoint.
+//!
+//! On Postgres units run side by side, each in a transaction of its own on one
+//! of a bounded number of connections. One that the server asks to repeat, or
+//! whose connection broke before its commit, is run again by the store.
 
 mod error;
+mod hub;
+mod job;
 mod listeners;
 mod options;
 mod portions;
+mod postgres;
 pub mod sql;
 mod sqlite;
 mod store;
@@ -21,7 +28,7 @@ mod tx;
 
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
 pub use listeners::Following;
-pub use options::SqliteOptions;
+pub use options::{PostgresOptions, SqliteOptions};
 pub use portions::portions;
 pub use store::{ReadStats, Store, StoreHealth, WriteStats};
 pub use tx::{Signal, Tx};

@@ -1,4 +1,6 @@
-//! How a SQLite store is run.
+//! How a store is run, on either database.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -54,5 +56,99 @@ impl SqliteOptions {
             }
         }
         Ok(())
+    }
+}
+
+/// The settings of `database.postgres`, for each context on Postgres.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostgresOptions {
+    /// Connections for units of work: as many run side by side.
+    pub writers: usize,
+    /// Connections for queries.
+    pub readers: usize,
+    /// Units of work that may wait for a connection; one more is refused as busy.
+    pub write_queue: usize,
+    /// Queries that may wait for a connection; one more is refused as busy.
+    pub read_queue: usize,
+    /// How long to make a connection may take.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub connect_timeout: Duration,
+    /// How long one statement may take.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for a lock.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub lock_timeout: Duration,
+    /// How long the server keeps a transaction that nobody goes on with.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub idle_in_transaction_timeout: Duration,
+    /// How often a unit is run again that collided with others.
+    pub retries: u32,
+    /// How long a unit waits for a server that went away.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub patience: Duration,
+    /// How often a server that nobody asks anything is looked at.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub look_every: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            writers: 8,
+            readers: 3,
+            write_queue: 4096,
+            read_queue: 1024,
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(5),
+            idle_in_transaction_timeout: Duration::from_secs(10),
+            retries: 10,
+            patience: Duration::from_secs(3),
+            look_every: Duration::from_secs(2),
+        }
+    }
+}
+
+impl PostgresOptions {
+    /// What is wrong with them, by the name of the setting.
+    pub fn validate(&self) -> Result<(), String> {
+        for (name, value, most) in [
+            ("writers", self.writers, 1000),
+            ("readers", self.readers, 1000),
+            ("write_queue", self.write_queue, 1_000_000),
+            ("read_queue", self.read_queue, 1_000_000),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(format!("database.postgres.{name} must be 1 to {most}"));
+            }
+        }
+        let day = Duration::from_hours(24);
+        for (name, value) in [
+            ("connect_timeout", self.connect_timeout),
+            ("statement_timeout", self.statement_timeout),
+            ("lock_timeout", self.lock_timeout),
+            (
+                "idle_in_transaction_timeout",
+                self.idle_in_transaction_timeout,
+            ),
+            ("look_every", self.look_every),
+        ] {
+            if value < Duration::from_millis(1) || value > day {
+                return Err(format!("database.postgres.{name} must be 1ms to 24h"));
+            }
+        }
+        if self.patience > Duration::from_mins(5) {
+            return Err("database.postgres.patience must be 5m or less".to_owned());
+        }
+        if self.retries > 1000 {
+            return Err("database.postgres.retries must be 1000 or less".to_owned());
+        }
+        Ok(())
+    }
+    /// How long a server that is alive can take to answer.
+    pub(crate) fn answer_within(&self) -> Duration {
+        self.statement_timeout + self.connect_timeout
     }
 }

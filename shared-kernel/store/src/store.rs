@@ -1,19 +1,19 @@
 //! The store of one context, as everybody above sees it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
 use sea_orm_migration::MigratorTrait;
 use serde::Serialize;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use crate::sqlite::{self, Command, Job, Opened, Readers, Writer, WriterShared};
-use crate::{Following, OpenError, Signal, SqliteOptions, StoreError, Tx, Unit};
+use crate::hub::Hub;
+use crate::job::{Job, job};
+use crate::{Following, OpenError, PostgresOptions, Signal, SqliteOptions, StoreError, Tx, Unit};
+use crate::{postgres, sqlite};
 
-/// What the writer did since it started: the cost of work, countable.
+/// What units of work did since the store was opened: the cost of work, countable.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WriteStats {
     /// Units of work that committed.
@@ -24,7 +24,7 @@ pub struct WriteStats {
     pub statements: u64,
 }
 
-/// What the readers did since they started.
+/// What queries did since the store was opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ReadStats {
     /// Queries answered.
@@ -51,12 +51,14 @@ pub struct Store {
 }
 
 struct Inner {
-    name: String,
-    path: PathBuf,
-    commands: Sender<Command>,
-    queries: Sender<Box<dyn Job>>,
-    writer: Arc<WriterShared>,
-    readers: Arc<Readers>,
+    hub: Arc<Hub>,
+    engine: Engine,
+}
+
+/// What carries the store.
+enum Engine {
+    Sqlite(sqlite::Engine),
+    Postgres(postgres::Engine),
 }
 
 impl Store {
@@ -67,196 +69,135 @@ impl Store {
         path: impl AsRef<Path>,
         options: &SqliteOptions,
     ) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let opened = sqlite::open(path, options)?;
-        Self::start(name, path, opened, options).map_err(|error| OpenError::Unusable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
+        let hub = Hub::new(name);
+        let engine = sqlite::Engine::open(hub.clone(), path.as_ref(), options)?;
+        Ok(Self::over(hub, Engine::Sqlite(engine)))
     }
 
-    fn start(
+    /// Opens a schema of a Postgres database (15 or later), beside whoever else
+    /// uses it. The schema is `cleave_<name>`, or what the URL's parameter
+    /// `schema` says, and must be there. Looks at the server before it returns,
+    /// and says what is wrong.
+    pub async fn open_postgres(
         name: &str,
-        path: &Path,
-        opened: Opened,
-        options: &SqliteOptions,
-    ) -> std::io::Result<Self> {
-        let (commands, to_do) = bounded(options.write_queue);
-        let (queries, to_answer) = bounded(options.read_queue);
-        let (shared, readers) = (Arc::<WriterShared>::default(), Arc::<Readers>::default());
-        let writer = Writer {
-            name: name.to_owned(),
-            connection: opened.writer,
-            commands: to_do,
-            group_limit: options.group_limit,
-            shared: shared.clone(),
-            _lock: opened.lock,
-        };
-        thread::Builder::new()
-            .name(format!("{name}-writer"))
-            .spawn(move || writer.run())?;
-        for connection in opened.readers {
-            let (readers, queries, store) = (readers.clone(), to_answer.clone(), name.to_owned());
-            thread::Builder::new()
-                .name(format!("{name}-reader"))
-                .spawn(move || readers.run(&store, &connection, &queries))?;
+        url: &str,
+        options: &PostgresOptions,
+    ) -> Result<Self, OpenError> {
+        let hub = Hub::new(name);
+        let engine = postgres::Engine::open(hub.clone(), url, options).await?;
+        Ok(Self::over(hub, Engine::Postgres(engine)))
+    }
+
+    fn over(hub: Arc<Hub>, engine: Engine) -> Self {
+        Self {
+            inner: Arc::new(Inner { hub, engine }),
         }
-        Ok(Self {
-            inner: Arc::new(Inner {
-                name: name.to_owned(),
-                path: path.to_owned(),
-                commands,
-                queries,
-                writer: shared,
-                readers,
-            }),
-        })
     }
 
     /// Brings the schema up to what `M` knows; refuses a database that knows more.
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {
-        let (reply, outcome) = oneshot::channel();
-        let (name, path) = (self.inner.name.clone(), self.inner.path.clone());
-        let action = Command::Alone(Box::new(move |connection| {
-            drop(reply.send(sqlite::migrate::<M>(&name, &path, connection)));
-        }));
-        let gone = || OpenError::Migration {
-            database: self.inner.name.clone(),
-            reason: "the store is closed".into(),
-        };
-        self.inner.commands.send(action).map_err(|_| gone())?;
-        outcome.await.map_err(|_| gone())?
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.migrate::<M>().await,
+            Engine::Postgres(engine) => engine.migrate::<M>().await,
+        }
     }
 
     /// The name given when it was opened.
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.inner.hub.name
     }
 
-    /// Runs a unit of work and commits it, together with others that wait. It
-    /// runs to its end even when the caller goes away. The closure may run more
-    /// than once (a database may ask for a retry), so it must not consume what it
-    /// captured, and it may await nothing but `tx`.
+    /// Runs a unit of work and commits it: on SQLite together with others that
+    /// wait, on Postgres beside them. It runs to its end even when the caller
+    /// goes away. The closure may run more than once (a database may ask for a
+    /// retry), so it must not consume what it captured, and it may await nothing
+    /// but `tx`.
     pub async fn write<T, R, F>(&self, unit: F) -> Unit<T, R>
     where
         F: AsyncFn(&Tx) -> Unit<T, R> + Send + 'static,
         T: Send + 'static,
         R: Send + 'static,
     {
-        let (job, outcome) = sqlite::job(unit);
-        let queued = self.inner.commands.try_send(Command::Unit(job));
-        self.taken(&queued, self.inner.commands.len())?;
+        let (job, outcome) = job(unit);
+        self.submit(job, true)?;
         outcome.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
 
-    /// Runs a query beside the writer, over one snapshot of what is committed.
+    /// Runs a query beside the units of work, over one snapshot of what is committed.
     pub async fn read<T, R, F>(&self, query: F) -> Unit<T, R>
     where
         F: AsyncFn(&Tx) -> Unit<T, R> + Send + 'static,
         T: Send + 'static,
         R: Send + 'static,
     {
-        if self.inner.writer.closed.load(Ordering::Relaxed) {
+        if self.inner.hub.closed.load(Ordering::Relaxed) {
             return Err(self.closed().into());
         }
-        let (job, outcome) = sqlite::job(query);
-        let queued = self.inner.queries.try_send(job);
-        self.taken(&queued, self.inner.queries.len())?;
+        let (job, outcome) = job(query);
+        self.submit(job, false)?;
         outcome.await.unwrap_or_else(|_| Err(self.closed().into()))
     }
 
-    fn taken<C>(
-        &self,
-        queued: &Result<(), TrySendError<C>>,
-        waiting: usize,
-    ) -> Result<(), StoreError> {
-        match queued {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(StoreError::Busy {
-                store: self.inner.name.clone(),
-                queued: waiting,
-            }),
-            Err(TrySendError::Disconnected(_)) => Err(self.closed()),
+    fn submit(&self, job: Box<dyn Job>, writes: bool) -> Result<(), StoreError> {
+        match (&self.inner.engine, writes) {
+            (Engine::Sqlite(engine), true) => engine.write(job),
+            (Engine::Sqlite(engine), false) => engine.read(job),
+            (Engine::Postgres(engine), true) => engine.write(job),
+            (Engine::Postgres(engine), false) => engine.read(job),
         }
     }
 
     fn closed(&self) -> StoreError {
-        StoreError::Closed {
-            store: self.inner.name.clone(),
-        }
+        self.inner.hub.gone()
     }
 
-    /// Notified after each commit with a unit that raised `signal`. Notifications
-    /// melt together; look for work before the first wait.
+    /// Notified after each commit of this process with a unit that raised
+    /// `signal`. Notifications melt together; look for work before the first wait.
     pub fn on(&self, signal: Signal) -> Arc<Notify> {
-        self.inner.writer.listeners.listen(signal)
+        self.inner.hub.listeners.listen(signal)
     }
 
-    /// Hears what units tell under `signal` ([`Tx::tell`]), in the order of their
-    /// commits and before the signal is raised, for as long as what this returns
-    /// is kept. `hear` runs on the store's thread: it must be short and must not
-    /// block. One follower to a signal: the last that came.
+    /// Hears what units of this process tell under `signal` ([`Tx::tell`]), in the
+    /// order of their commits and before the signal is raised, for as long as what
+    /// this returns is kept. `hear` runs on the store's thread: it must be short
+    /// and must not block. One follower to a signal: the last that came.
     pub fn follow<T: 'static>(
         &self,
         signal: Signal,
         hear: impl Fn(T) + Send + Sync + 'static,
     ) -> Following {
-        self.inner.writer.listeners.follow(signal, hear)
+        self.inner.hub.listeners.follow(signal, hear)
     }
 
-    /// The writer's counts.
+    /// The counts of units of work.
     pub fn write_stats(&self) -> WriteStats {
-        let shared = &self.inner.writer;
-        WriteStats {
-            units: count(&shared.units),
-            commits: count(&shared.commits),
-            statements: count(&shared.statements),
-        }
+        self.inner.hub.write_stats()
     }
 
-    /// The readers' counts.
+    /// The counts of queries.
     pub fn read_stats(&self) -> ReadStats {
-        let shared = &self.inner.readers;
-        ReadStats {
-            reads: count(&shared.reads),
-            statements: count(&shared.statements),
-        }
+        self.inner.hub.read_stats()
     }
 
-    /// Units of work that wait for the writer at this moment.
+    /// Units of work that wait to be run at this moment.
     pub fn waiting(&self) -> usize {
-        self.inner.commands.len()
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.waiting(),
+            Engine::Postgres(engine) => engine.waiting(),
+        }
     }
 
     /// Whether it takes work.
     pub fn health(&self) -> StoreHealth {
-        self.inner
-            .writer
-            .trouble
-            .lock()
-            .clone()
-            .map_or(StoreHealth::Ready, StoreHealth::Failing)
+        self.inner.hub.health()
     }
 
-    /// Finishes what is queued, copies the log into the file and closes. Later
-    /// calls get [`StoreError::Closed`]; closing again is harmless.
+    /// Finishes what is queued and closes. Later calls get
+    /// [`StoreError::Closed`]; closing again is harmless.
     pub async fn close(&self) {
-        let (closed, done) = oneshot::channel();
-        let mut command = Command::Close(closed);
-        loop {
-            match self.inner.commands.try_send(command) {
-                Ok(()) => break,
-                Err(TrySendError::Disconnected(_)) => return,
-                Err(TrySendError::Full(back)) => {
-                    command = back;
-                    tokio::task::yield_now().await;
-                }
-            }
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
         }
-        drop(done.await);
     }
-}
-
-fn count(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
 }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use crate::listeners::{Listeners, News};
+use crate::postgres::{Fault, Session};
 use crate::sqlite::SharedConnection;
 use crate::{StoreError, Unit};
 
@@ -52,8 +53,12 @@ impl Effects {
 ///
 /// Rows come with their columns by name; a column's place in the row is not
 /// kept, so read with `try_get("", "name")`.
+///
+/// A statement that fails may cost the whole transaction, and on Postgres it
+/// does: a unit that wants to go on behind one that may fail runs it in an
+/// [`attempt`](Tx::attempt), or writes it so that it does not fail.
 pub struct Tx {
-    connection: SharedConnection,
+    connection: Connection,
     effects: Mutex<Effects>,
     listeners: Arc<Listeners>,
     statements: Arc<AtomicU64>,
@@ -64,6 +69,14 @@ pub struct Tx {
     lost: AtomicBool,
 }
 
+/// What carries the unit's statements.
+enum Connection {
+    /// To a file, in the thread that owns it.
+    Sqlite(SharedConnection),
+    /// To a server.
+    Postgres(Session),
+}
+
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tx")
@@ -71,11 +84,23 @@ impl fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(
+    pub(crate) fn over_sqlite(
         connection: SharedConnection,
         listeners: Arc<Listeners>,
         statements: Arc<AtomicU64>,
     ) -> Self {
+        Self::over(Connection::Sqlite(connection), listeners, statements)
+    }
+
+    pub(crate) fn over_postgres(
+        session: Session,
+        listeners: Arc<Listeners>,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
+        Self::over(Connection::Postgres(session), listeners, statements)
+    }
+
+    fn over(connection: Connection, listeners: Arc<Listeners>, statements: Arc<AtomicU64>) -> Self {
         Self {
             connection,
             effects: Mutex::default(),
@@ -125,12 +150,18 @@ impl Tx {
         part: impl AsyncFnOnce(&Tx) -> Unit<T, R>,
     ) -> Result<Unit<T, R>, StoreError> {
         let asked = self.effects.lock().asked();
-        self.connection.savepoint()?;
+        match &self.connection {
+            Connection::Sqlite(connection) => connection.savepoint()?,
+            Connection::Postgres(session) => session.savepoint().await?,
+        }
         let outcome = part(self).await;
         if outcome.is_err() {
             self.effects.lock().truncate(&asked);
         }
-        self.connection.end_savepoint(outcome.is_ok())?;
+        match &self.connection {
+            Connection::Sqlite(connection) => connection.end_savepoint(outcome.is_ok())?,
+            Connection::Postgres(session) => session.end_savepoint(outcome.is_ok()).await?,
+        }
         Ok(outcome)
     }
 
@@ -142,21 +173,43 @@ impl Tx {
         self.full.load(Ordering::Relaxed)
     }
 
-    fn run<T>(
+    /// Whether a statement is under way, so that the unit waits for the database.
+    pub(crate) fn is_waiting(&self) -> bool {
+        match &self.connection {
+            Connection::Sqlite(_) => false,
+            Connection::Postgres(session) => session.is_waiting(),
+        }
+    }
+
+    /// What ended the transaction before its commit, if anything did.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match &self.connection {
+            Connection::Sqlite(_) => None,
+            Connection::Postgres(session) => session.fault(),
+        }
+    }
+
+    fn run_here<T>(
         &self,
+        connection: &SharedConnection,
         statement: impl FnOnce(&SharedConnection) -> rusqlite::Result<T>,
         failed: fn(String) -> DbErr,
     ) -> Result<T, DbErr> {
         if self.lost.load(Ordering::Relaxed) {
             return Err(failed("the transaction is lost".to_owned()));
         }
-        self.statements.fetch_add(1, Ordering::Relaxed);
-        statement(&self.connection).map_err(|error| {
+        statement(connection).map_err(|error| {
             let full = crate::sqlite::is_full(&error);
             self.full.fetch_or(full, Ordering::Relaxed);
-            self.lost.store(self.connection.lost(), Ordering::Relaxed);
+            self.lost.store(connection.lost(), Ordering::Relaxed);
             failed(error.to_string())
         })
+    }
+
+    /// The connection, for one more statement.
+    fn counted(&self) -> &Connection {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        &self.connection
     }
 }
 
@@ -171,29 +224,51 @@ fn query_error(text: String) -> DbErr {
 #[async_trait]
 impl ConnectionTrait for Tx {
     fn get_database_backend(&self) -> DbBackend {
-        DbBackend::Sqlite
+        match &self.connection {
+            Connection::Sqlite(_) => DbBackend::Sqlite,
+            Connection::Postgres(_) => DbBackend::Postgres,
+        }
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
-        self.run(|connection| connection.execute(&stmt), exec_error)
-            .map(Into::into)
+        match self.counted() {
+            Connection::Sqlite(connection) => self
+                .run_here(connection, |open| open.execute(&stmt), exec_error)
+                .map(Into::into),
+            Connection::Postgres(session) => session.execute(stmt).await.map(Into::into),
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.run(|connection| connection.execute_batch(sql), exec_error)
-            .map(Into::into)
+        match self.counted() {
+            Connection::Sqlite(connection) => self
+                .run_here(connection, |open| open.execute_batch(sql), exec_error)
+                .map(Into::into),
+            Connection::Postgres(session) => session.execute_batch(sql).await.map(Into::into),
+        }
     }
 
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let row = self.run(|connection| connection.query(&stmt, 1), query_error)?;
-        Ok(row.into_iter().next().map(Into::into))
+        match self.counted() {
+            Connection::Sqlite(connection) => {
+                let row = self.run_here(connection, |open| open.query(&stmt, 1), query_error)?;
+                Ok(row.into_iter().next().map(Into::into))
+            }
+            Connection::Postgres(session) => Ok(session.query_one(stmt).await?.map(Into::into)),
+        }
     }
 
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let rows = self.run(
-            |connection| connection.query(&stmt, usize::MAX),
-            query_error,
-        )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        match self.counted() {
+            Connection::Sqlite(connection) => {
+                let all = |open: &SharedConnection| open.query(&stmt, usize::MAX);
+                let rows = self.run_here(connection, all, query_error)?;
+                Ok(rows.into_iter().map(Into::into).collect())
+            }
+            Connection::Postgres(session) => {
+                let rows = session.query_all(stmt).await?;
+                Ok(rows.into_iter().map(Into::into).collect())
+            }
+        }
     }
 }

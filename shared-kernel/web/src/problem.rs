@@ -299,16 +299,13 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Busy, full and closed are 503; the rest is 500.
+/// What passes (busy, full, closed, away) is 503; the rest is 500.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Busy { .. } | StoreError::Full { .. } | StoreError::Closed { .. } => {
-                Self::unavailable(&error)
-            }
-            StoreError::Suspended | StoreError::Panicked(_) | StoreError::Database(_) => {
-                Self::internal(&error)
-            }
+        if error.is_passing() {
+            Self::unavailable(&error)
+        } else {
+            Self::internal(&error)
         }
     }
 }

@@ -45,12 +45,16 @@ impl Shipping {
     }
 }
 
-/// What the store's failure is to a caller: it rolled back, so nothing was done.
+/// What the store's failure is to a caller: nothing was done, but where the
+/// answer to the commit was lost.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn failure(error: StoreError) -> Failure {
     let kind = match error {
         StoreError::Busy { .. } => FailureKind::Overloaded,
         _ => FailureKind::Unavailable,
     };
-    Failure::clean(kind, error.to_string())
+    Failure {
+        outcome_unknown: error.outcome_unknown(),
+        ..Failure::clean(kind, error.to_string())
+    }
 }

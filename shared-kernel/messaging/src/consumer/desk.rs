@@ -187,11 +187,8 @@ impl Desk {
     /// Whether the store is to blame, and not what was asked of it: then to try
     /// again costs patience alone, and no attempt.
     fn is_trouble(&self, error: &StoreError) -> bool {
-        match error {
-            StoreError::Busy { .. } | StoreError::Full { .. } | StoreError::Closed { .. } => true,
-            StoreError::Suspended | StoreError::Panicked(_) => false,
-            StoreError::Database(_) => self.store.health() != StoreHealth::Ready,
-        }
+        let database = matches!(error, StoreError::Database(_));
+        error.is_passing() || database && self.store.health() != StoreHealth::Ready
     }
 }
 

@@ -306,10 +306,10 @@ impl<T: Data> Driver<T> {
         }
     }
 
-    /// A store that lacks room is asked for as long as the claim holds; any other
+    /// A store in passing trouble is asked for as long as the claim holds; any other
     /// trouble is likely to stay.
     fn is_worth_another(&self, error: &StoreError, tries: u32) -> bool {
-        let passing = matches!(error, StoreError::Busy { .. } | StoreError::Full { .. });
+        let passing = error.is_passing();
         let held = self.live.held_until > self.core.clock.now().plus(COMMIT_BACKOFF_LIMIT);
         tries < COMMIT_TRIES || passing && held
     }

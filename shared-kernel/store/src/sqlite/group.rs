@@ -9,7 +9,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Job, SharedConnection, is_full};
+use super::{SharedConnection, is_full};
+use crate::job::Job;
 use crate::tx::Effects;
 use crate::{StoreError, Tx};
 

@@ -2,8 +2,8 @@
 //! costs microseconds here because nothing hops between threads to run it.
 
 mod connection;
+mod engine;
 mod group;
-mod job;
 mod migrate;
 mod open;
 mod reader;
@@ -11,8 +11,4 @@ mod values;
 mod writer;
 
 pub(crate) use connection::{SharedConnection, is_full};
-pub(crate) use job::{Job, job};
-pub(crate) use migrate::migrate;
-pub(crate) use open::{Opened, open};
-pub(crate) use reader::Readers;
-pub(crate) use writer::{Command, Shared as WriterShared, Writer};
+pub(crate) use engine::Engine;

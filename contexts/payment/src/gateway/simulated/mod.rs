@@ -202,7 +202,8 @@ fn unavailable(message: &str) -> Failure {
     Failure::clean(FailureKind::Unavailable, message)
 }
 
-/// A store that fails has rolled back, so that nothing was done.
+/// A store that fails has rolled back, so that nothing was done; where the answer
+/// to the commit was lost, that is what the outside would be.
 fn port_error(error: UnitError<Refusal>) -> PortError {
     match error {
         UnitError::Refused(refusal) => refusal.into(),
@@ -211,7 +212,12 @@ fn port_error(error: UnitError<Refusal>) -> PortError {
                 StoreError::Busy { .. } => FailureKind::Overloaded,
                 _ => FailureKind::Unavailable,
             };
-            Failure::clean(kind, format!("the simulated gateway's books: {error}")).into()
+            let unknown = error.outcome_unknown();
+            Failure {
+                outcome_unknown: unknown,
+                ..Failure::clean(kind, format!("the simulated gateway's books: {error}"))
+            }
+            .into()
         }
     }
 }

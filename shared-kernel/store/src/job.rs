@@ -5,15 +5,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
 use crate::{StoreError, Tx, Unit, UnitError};
 
 /// A unit of work, waiting to be run and answered.
 pub(crate) trait Job: Send {
-    /// Runs it to its end over `tx`; true where it wants to be committed. May
-    /// be called again: the outcome of the last run counts.
+    /// Runs it to its end over a connection of this thread; true where it wants
+    /// to be committed. May be called again: the outcome of the last run counts.
     fn run(&mut self, tx: &Tx, store: &str) -> bool;
+
+    /// The same over a connection to a server.
+    fn run_remotely<'a>(&'a mut self, tx: &'a Tx) -> LocalBoxFuture<'a, bool>;
 
     /// Tells the caller: its own outcome, or why that could not be committed.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
@@ -65,6 +70,18 @@ where
         self.outcome.insert(outcome).is_ok()
     }
 
+    fn run_remotely<'a>(&'a mut self, tx: &'a Tx) -> LocalBoxFuture<'a, bool> {
+        let Self { unit, outcome, .. } = self;
+        Box::pin(async move {
+            let run = AssertUnwindSafe(attended(tx, unit(tx)))
+                .catch_unwind()
+                .await;
+            let run =
+                run.unwrap_or_else(|panic| Err(StoreError::Panicked(text_of(&*panic)).into()));
+            outcome.insert(run).is_ok()
+        })
+    }
+
     fn answer(self: Box<Self>, failure: Option<StoreError>) {
         let outcome = failure.map_or(self.outcome, |failure| Some(Err(failure.into())));
         if let Some(outcome) = outcome {
@@ -81,6 +98,18 @@ fn poll_to_end<T, R>(unit: impl Future<Output = Unit<T, R>>) -> Unit<T, R> {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => Err(StoreError::Suspended.into()),
     }
+}
+
+/// Drives a unit whose statements wait for a server. One that is not ready while
+/// none of them is under way waits for something else, and meanwhile would keep
+/// its locks and its connection from everybody.
+async fn attended<T, R>(tx: &Tx, unit: impl Future<Output = Unit<T, R>>) -> Unit<T, R> {
+    let mut unit = pin!(unit);
+    std::future::poll_fn(|context| match unit.as_mut().poll(context) {
+        Poll::Pending if !tx.is_waiting() => Poll::Ready(Err(StoreError::Suspended.into())),
+        other => other,
+    })
+    .await
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,0 +1,104 @@
+//! What a store's threads share with its handles, whichever database carries
+//! it: counts, health, and who wants to hear of which commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::listeners::Listeners;
+use crate::tx::Effects;
+use crate::{ReadStats, Signal, StoreError, StoreHealth, WriteStats};
+
+/// The shared part of one store.
+#[derive(Default)]
+pub(crate) struct Hub {
+    pub(crate) name: String,
+    pub(crate) units: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) statements: Arc<AtomicU64>,
+    pub(crate) reads: AtomicU64,
+    pub(crate) read_statements: Arc<AtomicU64>,
+    pub(crate) closed: AtomicBool,
+    pub(crate) listeners: Arc<Listeners>,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Hub {
+    pub(crate) fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            ..Self::default()
+        })
+    }
+
+    /// What the committed units asked for. An action that panics takes no other with it.
+    pub(crate) fn announce(&self, effects: impl IntoIterator<Item = Effects>) {
+        let mut signals: Vec<Signal> = Vec::new();
+        for effect in effects {
+            for signal in effect.signals {
+                if !signals.contains(&signal) {
+                    signals.push(signal);
+                }
+            }
+            for (signal, news) in effect.news {
+                self.listeners.tell(signal, news);
+            }
+            for action in effect.actions {
+                if catch_unwind(AssertUnwindSafe(action)).is_err() {
+                    tracing::error!(store = self.name, "an action after a commit panicked");
+                }
+            }
+        }
+        self.listeners.raise(&signals);
+    }
+
+    /// Notes how the store is: its trouble, or none.
+    pub(crate) fn report(&self, trouble: Option<String>) {
+        let mut known = self.trouble.lock();
+        match (&trouble, &*known) {
+            (Some(error), None) => tracing::error!(store = self.name, error, "the store fails"),
+            (None, Some(_)) => tracing::info!(store = self.name, "the store works again"),
+            _ => {}
+        }
+        *known = trouble;
+    }
+
+    pub(crate) fn health(&self) -> StoreHealth {
+        let trouble = self.trouble.lock().clone();
+        trouble.map_or(StoreHealth::Ready, StoreHealth::Failing)
+    }
+
+    pub(crate) fn busy(&self, queued: usize) -> StoreError {
+        StoreError::Busy {
+            store: self.name.clone(),
+            queued,
+        }
+    }
+
+    pub(crate) fn gone(&self) -> StoreError {
+        StoreError::Closed {
+            store: self.name.clone(),
+        }
+    }
+
+    pub(crate) fn write_stats(&self) -> WriteStats {
+        WriteStats {
+            units: count(&self.units),
+            commits: count(&self.commits),
+            statements: count(&self.statements),
+        }
+    }
+
+    pub(crate) fn read_stats(&self) -> ReadStats {
+        ReadStats {
+            reads: count(&self.reads),
+            statements: count(&self.read_statements),
+        }
+    }
+}
+
+fn count(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

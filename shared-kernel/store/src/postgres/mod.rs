@@ -1,0 +1,16 @@
+//! Postgres by sqlx, in one thread for each store. Units of work need not be
+//! `Send`, so they stay in that thread, side by side as tasks of it; what they
+//! wait for is the server. Connections are the store's own and not a pool's,
+//! because the store must know for each failure whether the unit can have been
+//! kept, and so begins and commits by itself.
+
+mod engine;
+mod fault;
+mod lane;
+mod migrate;
+mod session;
+mod target;
+
+pub(crate) use engine::Engine;
+pub(crate) use fault::Fault;
+pub(crate) use session::Session;

@@ -1,0 +1,146 @@
+//! One transaction on one connection, as the unit inside it uses it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sea_orm::{DbErr, RuntimeErr, Statement, Values};
+use sea_query_sqlx::SqlxValues;
+use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::Fault;
+use crate::StoreError;
+
+/// A connection, shared by the lane that owns it with the unit that runs on it.
+/// sea-orm wants connections `Sync`; only a unit that joins two statements waits
+/// for the lock.
+pub(super) type Link = Arc<tokio::sync::Mutex<PgConnection>>;
+
+/// The transaction of one unit.
+pub(crate) struct Session {
+    link: Link,
+    /// Statements that wait for the server.
+    under_way: AtomicUsize,
+    fault: Mutex<Option<Fault>>,
+    /// How long the server may take to answer.
+    limit: Duration,
+}
+
+/// Counts a statement as under way, however it ends.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Session {
+    pub(super) fn new(link: Link, limit: Duration) -> Self {
+        Self {
+            link,
+            limit,
+            under_way: AtomicUsize::new(0),
+            fault: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
+    /// What ended the transaction, if anything did.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        *self.fault.lock()
+    }
+
+    pub(crate) async fn execute(&self, statement: Statement) -> Result<PgQueryResult, DbErr> {
+        let run = async |open: &mut PgConnection| query(statement).execute(open).await;
+        self.run(run, DbErr::Exec).await
+    }
+
+    pub(crate) async fn execute_batch(&self, sql: &str) -> Result<PgQueryResult, DbErr> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let run = async |open: &mut PgConnection| open.execute(sqlx::raw_sql(sql)).await;
+        self.run(run, DbErr::Exec).await
+    }
+
+    pub(crate) async fn query_one(&self, statement: Statement) -> Result<Option<PgRow>, DbErr> {
+        let run = async |open: &mut PgConnection| query(statement).fetch_optional(open).await;
+        self.run(run, DbErr::Query).await
+    }
+
+    pub(crate) async fn query_all(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
+        let run = async |open: &mut PgConnection| query(statement).fetch_all(open).await;
+        self.run(run, DbErr::Query).await
+    }
+
+    pub(crate) async fn savepoint(&self) -> Result<(), StoreError> {
+        Ok(self.execute_batch("SAVEPOINT unit").await.map(drop)?)
+    }
+
+    /// Keeps or undoes what came since the innermost savepoint. A statement that
+    /// failed in between is undone with it; what ended the whole transaction
+    /// stays its end.
+    pub(crate) async fn end_savepoint(&self, keep: bool) -> Result<(), StoreError> {
+        if keep {
+            return Ok(self.execute_batch("RELEASE unit").await.map(drop)?);
+        }
+        let undone = {
+            let mut fault = self.fault.lock();
+            fault.take_if(|fault| *fault == Fault::Statement);
+            fault.is_none()
+        };
+        if undone {
+            let undo = "ROLLBACK TO unit; RELEASE unit";
+            self.execute_batch(undo).await?;
+        }
+        Ok(())
+    }
+
+    async fn run<T>(
+        &self,
+        statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+        failed: fn(RuntimeErr) -> DbErr,
+    ) -> Result<T, DbErr> {
+        if self.fault().is_some() {
+            let lost = "the transaction is lost: a statement before this one failed";
+            return Err(failed(RuntimeErr::Internal(lost.to_owned())));
+        }
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let _under_way = UnderWay(&self.under_way);
+        let mut open = self.link.lock().await;
+        within(self.limit, statement(&mut open))
+            .await
+            .map_err(|error| {
+                self.fault.lock().get_or_insert(Fault::of(&error));
+                failed(RuntimeErr::SqlxError(Arc::new(error)))
+            })
+    }
+}
+
+/// Bounds the wait for a server that neither answers nor hangs up. The server's
+/// own limits end first where it is alive.
+pub(super) async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    // Real time: it is about the network, not about the shop's day.
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or_else(|_| {
+            let silent = format!("the server has not answered within {limit:?}");
+            Err(sqlx::Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                silent,
+            )))
+        })
+}
+
+fn query(statement: Statement) -> Query<'static, Postgres, SqlxValues> {
+    let values = statement.values.unwrap_or(Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+}

@@ -1,0 +1,233 @@
+//! Where the database is, and whether it will do.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use super::fault::server_error;
+use super::session::within;
+use crate::{OpenError, PostgresOptions};
+
+/// The oldest server that will do, as `server_version_num` counts.
+const OLDEST: i64 = 150_000;
+/// Prepared statements kept for each connection.
+const STATEMENTS: usize = 512;
+/// What may stand behind the question mark of a URL; `schema` is ours.
+const PARAMETERS: [&str; 15] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "ssl-mode",
+    "ssl-root-cert",
+    "schema",
+];
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Units of work.
+    Write,
+    /// Queries, each over one snapshot.
+    Read,
+    /// A look at the server, or a migration, which takes the time it takes.
+    Own,
+}
+
+/// A schema of a database on a server.
+pub(super) struct Target {
+    pub(super) schema: String,
+    connect: PgConnectOptions,
+    timeout: Duration,
+    limits: [(&'static str, Duration); 3],
+}
+
+impl Target {
+    /// Parses the URL; what is not understood is refused, because a parameter
+    /// that is mistyped is most often one that should have made it safe.
+    pub(super) fn parse(
+        name: &str,
+        url: &str,
+        options: &PostgresOptions,
+    ) -> Result<Self, OpenError> {
+        let bad = |reason: &str| OpenError::BadUrl(reason.to_owned());
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(bad("it begins with neither postgres:// nor postgresql://"));
+        }
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let (ours, theirs): (Vec<_>, Vec<_>) = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .partition(|pair| pair.starts_with("schema="));
+        for pair in &theirs {
+            let key = pair.split('=').next().unwrap_or(pair);
+            if !PARAMETERS.contains(&key)
+                && !key.starts_with("options%5B")
+                && !key.starts_with("options[")
+            {
+                return Err(bad(&format!("its parameter {key} is unknown")));
+            }
+        }
+        let schema = match ours.last().and_then(|pair| pair.split_once('=')) {
+            Some((_, schema)) => schema.to_owned(),
+            None => format!("cleave_{}", name.replace('-', "_")),
+        };
+        if !is_name(&schema) {
+            return Err(bad(
+                "its schema must begin with a letter and have up to 63 lower-case letters, digits and underscores",
+            ));
+        }
+        let connect = PgConnectOptions::from_str(&format!("{place}?{}", theirs.join("&")))
+            .map_err(|error| bad(&error.to_string()))?;
+        Ok(Self {
+            connect: connect
+                .disable_statement_logging()
+                .statement_cache_capacity(STATEMENTS)
+                .application_name(&format!("cleave {name}"))
+                .options([("search_path", &schema)]),
+            schema,
+            timeout: options.connect_timeout,
+            limits: [
+                ("statement_timeout", options.statement_timeout),
+                ("lock_timeout", options.lock_timeout),
+                (
+                    "idle_in_transaction_session_timeout",
+                    options.idle_in_transaction_timeout,
+                ),
+            ],
+        })
+    }
+
+    /// Host, port and database, as messages name them.
+    pub(super) fn server(&self) -> String {
+        let database = self.connect.get_database();
+        let database = database.unwrap_or_else(|| self.connect.get_username());
+        let port = self.connect.get_port();
+        match self.connect.get_socket() {
+            Some(folder) => format!("{}:{port}/{database}", folder.display()),
+            None => format!("{}:{port}/{database}", self.connect.get_host()),
+        }
+    }
+
+    /// How to connect for a purpose. Limits travel with the start of the
+    /// connection, so that they cost no statement.
+    pub(super) fn options(&self, purpose: Purpose) -> PgConnectOptions {
+        let connect = self.connect.clone();
+        if purpose == Purpose::Own {
+            return connect;
+        }
+        let limits = self.limits.iter();
+        let connect =
+            connect.options(limits.map(|(name, limit)| (*name, limit.as_millis().max(1))));
+        if purpose == Purpose::Write {
+            return connect;
+        }
+        connect.options([
+            ("default_transaction_isolation", r"repeatable\ read"),
+            ("default_transaction_read_only", "on"),
+        ])
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, sqlx::Error> {
+        let options = self.options(purpose);
+        let connect = PgConnection::connect_with(&options);
+        within(self.timeout, connect).await
+    }
+
+    /// Whether the database will do, and why it will not.
+    pub(super) async fn examine(&self) -> Result<(), OpenError> {
+        const LOOK: &str = "SELECT current_setting('server_version_num')::bigint AS version, \
+             current_setting('server_version') AS shown, \
+             current_setting('transaction_read_only') = 'on' AS read_only, \
+             (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable";
+        let mut connection = self
+            .connect(Purpose::Own)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        let row = sqlx::query(LOOK)
+            .bind(&self.schema)
+            .fetch_one(&mut connection)
+            .await;
+        let row = row.map_err(|error| self.explain(&error))?;
+        // Whatever comes of a goodbye, the connection ends here.
+        drop(connection.close().await);
+        self.judge(&row)
+    }
+
+    fn judge(&self, row: &PgRow) -> Result<(), OpenError> {
+        let server = self.server();
+        let unreadable = |error: sqlx::Error| self.explain(&error);
+        if row.try_get::<i64, _>("version").map_err(unreadable)? < OLDEST {
+            let found = row.try_get("shown").map_err(unreadable)?;
+            return Err(OpenError::TooOld { server, found });
+        }
+        if row.try_get("read_only").map_err(unreadable)? {
+            return Err(OpenError::ReadOnly { server });
+        }
+        let schema = self.schema.clone();
+        match row.try_get("usable").map_err(unreadable)? {
+            Some(true) => Ok(()),
+            Some(false) => Err(self.no_right("use")),
+            None => Err(OpenError::NoSchema { server, schema }),
+        }
+    }
+
+    pub(super) fn no_right(&self, right: &'static str) -> OpenError {
+        OpenError::NoRights {
+            server: self.server(),
+            user: self.connect.get_username().to_owned(),
+            right,
+            schema: self.schema.clone(),
+        }
+    }
+
+    /// What a failure to connect means to whoever set the URL.
+    pub(super) fn explain(&self, error: &sqlx::Error) -> OpenError {
+        let server = self.server();
+        let Some(said) = server_error(error) else {
+            let reason = error.to_string();
+            return match error {
+                sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
+                    OpenError::Tls { server, reason }
+                }
+                sqlx::Error::Io(inner) => OpenError::Unreachable {
+                    server,
+                    reason: inner.to_string(),
+                },
+                _ => OpenError::Unreachable { server, reason },
+            };
+        };
+        let reason = said.message().to_owned();
+        match said.code() {
+            "3D000" => OpenError::NoDatabase { server },
+            // Wrong password, no entry in pg_hba.conf, no right to connect.
+            "28P01" | "28000" | "42501" => OpenError::Denied {
+                server,
+                user: self.connect.get_username().to_owned(),
+                reason,
+            },
+            _ => OpenError::Unreachable { server, reason },
+        }
+    }
+}
+
+/// Whether it can be written without quotes, as itself.
+fn is_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    let first = letters.next();
+    first.is_some_and(|first| first.is_ascii_lowercase() || first == '_')
+        && letters
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+        && name.len() <= 63
+}
