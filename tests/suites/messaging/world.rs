@@ -15,7 +15,7 @@ use cleave_store::{Tx, Unit};
 use cleave_tests::stores::TempStore;
 use cleave_vocabulary::{Envelope, EventId, ManualClock};
 use parking_lot::Mutex;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -145,11 +145,15 @@ impl World {
     pub(super) async fn new() -> Self {
         let temp = TempStore::open::<cleave_migrations::order::Migrator>().await;
         let table = async |tx: &Tx| -> Unit<()> {
-            tx.execute_unprepared(
-                "CREATE TABLE effects (place integer PRIMARY KEY, handler text NOT NULL, \
-                 subject text NOT NULL, event uuid_text NOT NULL)",
-            )
-            .await?;
+            let (place, event) = match tx.get_database_backend() {
+                DbBackend::Sqlite => ("integer", "uuid_text"),
+                _ => ("bigint GENERATED ALWAYS AS IDENTITY", "uuid"),
+            };
+            let effects = format!(
+                "CREATE TABLE effects (place {place} PRIMARY KEY, handler text NOT NULL, \
+                 subject text NOT NULL, event {event} NOT NULL)"
+            );
+            tx.execute_unprepared(&effects).await?;
             Ok(())
         };
         temp.store.write(table).await.expect("a table for effects");

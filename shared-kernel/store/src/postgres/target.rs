@@ -133,7 +133,7 @@ impl Target {
             return connect;
         }
         connect.options([
-            ("default_transaction_isolation", r"repeatable\ read"),
+            ("default_transaction_isolation", "repeatable read"),
             ("default_transaction_read_only", "on"),
         ])
     }
