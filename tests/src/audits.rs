@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait as _;
 /// # Panics
 /// Where the database won't have it.
 pub async fn tamper(store: &Store, sql: &str) {
-    let sql = sql.to_owned();
+    let sql = crate::stores::tampering(sql);
     let unit = async move |tx: &Tx| -> Unit<()> {
         tx.execute_unprepared(&sql).await?;
         Ok(())

@@ -55,3 +55,20 @@ pub async fn events_of(store: &Store) -> Vec<Envelope> {
     let history = history.expect("the outbox").into_iter();
     history.map(|(_, event)| event).collect()
 }
+
+/// What a test does behind a context's back, written for SQLite, in the words of
+/// the database that the suites run over.
+pub fn tampering(sql: &str) -> String {
+    if !over_postgres() {
+        return sql.to_owned();
+    }
+    let sql = sql
+        .replace("randomblob(16)", "gen_random_uuid()")
+        .replace("uuid_text", "uuid");
+    let mut parts = sql.split("x'");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (id, rest) = part.split_once('\'').unwrap_or((part, ""));
+        format!("{text}'{id}'::uuid{rest}")
+    })
+}

@@ -1,5 +1,6 @@
 //! The simulated carrier's rounds.
 
+use cleave_tests::stores::over_postgres;
 use std::time::Duration;
 
 use cleave_shipping_contract::events::{ShipmentDelivered, ShipmentDispatched};
@@ -134,6 +135,10 @@ async fn two_replicas_move_a_shipment_once() {
 
 #[tokio::test]
 async fn finished_shipments_cost_a_round_nothing() {
+    if over_postgres() {
+        // The plan below is told in SQLite's words; the partial index is the same.
+        return;
+    }
     let f = Fixture::new().await;
     f.schedule(&f.command("N1 7AA")).await.expect("scheduled");
     let plan = async move |tx: &Tx| -> Unit<Vec<String>> {
