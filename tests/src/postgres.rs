@@ -4,10 +4,15 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 /// A server that runs, and its owner's URL.
@@ -35,7 +40,15 @@ impl Server {
         Self::start_in(folder, options)
     }
 
-    /// The same in a folder that may hold a server's data already.
+    /// Ends the server and starts it again after `meanwhile`, with its data and
+    /// its port.
+    pub async fn restart(mut self, meanwhile: impl AsyncFnOnce()) -> Self {
+        let (held, folder) = self.held.take().expect("it is the test's own");
+        end(held);
+        meanwhile().await;
+        Self::start_in(folder, "")
+    }
+
     fn start_in(folder: TempDir, options: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres");
         let mut held = Command::new(script)
@@ -94,9 +107,101 @@ pub async fn run(url: &str, sql: &str) {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some((mut held, _folder)) = self.held.take() {
-            drop(held.stdin.take());
-            held.wait().expect("tests/postgres ends");
+        if let Some((held, _folder)) = self.held.take() {
+            end(held);
         }
+    }
+}
+
+fn end(mut held: Child) {
+    drop(held.stdin.take());
+    held.wait().expect("tests/postgres ends");
+}
+
+/// What stands between a store and its server: connections pass through it
+/// until one says what it is told to cut at.
+pub struct Proxy {
+    /// The server's URL by way of the proxy.
+    pub url: String,
+    cut: Arc<Mutex<Option<Cut>>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Where a connection is cut, once.
+#[derive(Clone)]
+pub struct Cut {
+    /// What the client says.
+    pub at: &'static str,
+    /// Whether the server hears it.
+    pub heard: bool,
+}
+
+impl Proxy {
+    /// Before the server of `url`, which names host and port.
+    pub async fn before(url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (head, rest) = url.split_once('@').expect("it names a user");
+        let (server, rest) = rest.split_once('/').expect("it names a database");
+        let (server, cut) = (server.to_owned(), Arc::<Mutex<Option<Cut>>>::default());
+        let url = format!("{head}@127.0.0.1:{port}/{rest}");
+        let cuts = cut.clone();
+        let accept = async move {
+            let mut passing = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let upstream = TcpStream::connect(&server).await.expect("the server");
+                passing.spawn(pass(client, upstream, cuts.clone()));
+            }
+        };
+        let task = AbortOnDropHandle::new(tokio::task::spawn(accept));
+        Self {
+            url,
+            cut,
+            _task: task,
+        }
+    }
+
+    /// Cuts the next connection that says so.
+    pub fn cut(&self, at: Cut) {
+        *self.cut.lock() = Some(at);
+    }
+
+    /// Whether it has been cut.
+    pub fn has_cut(&self) -> bool {
+        self.cut.lock().is_none()
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, cut: Arc<Mutex<Option<Cut>>>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let back = async {
+        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+    };
+    let forth = async {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+            let said = &bytes[..read];
+            let due = cut.lock().take_if(|cut| {
+                let at = cut.at.as_bytes();
+                said.windows(at.len()).any(|some| some == at)
+            });
+            if due.as_ref().is_none_or(|cut| cut.heard) && to_server.write_all(said).await.is_err()
+            {
+                return None;
+            }
+            if due.is_some() {
+                return due;
+            }
+        }
+        None
+    };
+    let cut = tokio::select! {
+        () = back => None,
+        cut = forth => cut,
+    };
+    if cut.is_some_and(|cut| cut.heard) {
+        // Until the server has answered what nobody will hear.
+        let _ = from_server.readable().await;
     }
 }

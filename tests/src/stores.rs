@@ -30,16 +30,21 @@ pub fn over_postgres() -> bool {
 impl TempStore {
     /// A fresh store with the schema of `M`.
     pub async fn open<M: MigratorTrait>() -> Self {
+        if over_postgres() {
+            return Self::at::<M>(&postgres::shared().schema().await).await;
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = if over_postgres() {
-            let url = postgres::shared().schema().await;
-            let options = PostgresOptions::default();
-            let store = Store::open_postgres("test", &url, &options).await;
-            store.expect("opens")
-        } else {
-            let path = folder.path().join("test.db");
-            Store::open_sqlite("test", path, &SqliteOptions::default()).expect("opens")
-        };
+        let path = folder.path().join("test.db");
+        let store = Store::open_sqlite("test", path, &SqliteOptions::default()).expect("opens");
+        store.migrate::<M>().await.expect("migrates");
+        Self { store, folder }
+    }
+
+    /// The store of an empty schema of a Postgres server.
+    pub async fn at<M: MigratorTrait>(url: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::open_postgres("test", url, &PostgresOptions::default()).await;
+        let store = store.expect("opens");
         store.migrate::<M>().await.expect("migrates");
         Self { store, folder }
     }

@@ -20,6 +20,7 @@ mod messaging;
 mod notification;
 mod order;
 mod payment;
+mod postgres;
 mod program;
 mod replay;
 mod resilience;

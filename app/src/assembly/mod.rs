@@ -73,6 +73,14 @@ pub enum StartError {
     /// A store can't be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// A Postgres database can't be used.
+    #[error("{setting}: {error}")]
+    Database {
+        /// The setting that names it.
+        setting: String,
+        /// Why.
+        error: OpenError,
+    },
     /// A context can't be built, or does not start.
     #[error("{context}: {reason}")]
     Context {
@@ -133,7 +141,7 @@ impl Assembly {
     /// that is mistyped is no empty shop.
     pub async fn reopen(settings: &Settings, world: World) -> Result<Self, StartError> {
         let path = settings.data_dir.clone();
-        if !stores::are_in(&path) {
+        if !stores::are_there(settings) {
             return Err(StartError::NoData(path));
         }
         Self::build(settings, world).await

@@ -1,4 +1,5 @@
-//! A database to each context: its own file in the data folder.
+//! A database to each context: its own file in the data folder, or its own
+//! schema of a Postgres database.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use cleave_store::{OpenError, SqliteOptions, Store};
 use sea_orm_migration::MigratorTrait;
 
 use super::StartError;
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
 
 /// The stores, open and up to date.
 pub(super) struct Stores {
@@ -43,7 +44,7 @@ impl Stores {
             open::<migrations::user::Migrator>(settings, "user", ours),
             open::<migrations::notification::Migrator>(settings, "notification", ours),
             open::<migrations::shipping::Migrator>(settings, "shipping", ours),
-            open::<migrations::payment::SimulatedGatewayMigrator>(
+            open_file::<migrations::payment::SimulatedGatewayMigrator>(
                 settings,
                 "simulated-gateway",
                 &outside
@@ -61,12 +62,42 @@ impl Stores {
     }
 }
 
-/// Whether a program has kept its data in this folder before.
-pub(super) fn are_in(folder: &Path) -> bool {
-    folder.join("order.db").exists()
+/// Whether a program has kept its data there before. A schema that is missing
+/// says so by itself.
+pub(super) fn are_there(settings: &Settings) -> bool {
+    settings.database.place("order").is_some() || settings.data_dir.join("order.db").exists()
 }
 
 async fn open<M: MigratorTrait>(
+    settings: &Settings,
+    name: &str,
+    options: &SqliteOptions,
+) -> Result<Store, StartError> {
+    match settings.database.place(name) {
+        Some(place) => open_schema::<M>(settings, name, place).await,
+        None => open_file::<M>(settings, name, options).await,
+    }
+}
+
+async fn open_schema<M: MigratorTrait>(
+    settings: &Settings,
+    name: &str,
+    place: Place,
+) -> Result<Store, StartError> {
+    let Place { setting, url } = place;
+    let of = |error| StartError::Database {
+        setting: setting.clone(),
+        error,
+    };
+    let options = &settings.database.postgres;
+    let store = Store::open_postgres(name, &url.0, options)
+        .await
+        .map_err(of)?;
+    store.migrate::<M>().await.map_err(of)?;
+    Ok(store)
+}
+
+async fn open_file<M: MigratorTrait>(
     settings: &Settings,
     name: &str,
     options: &SqliteOptions,

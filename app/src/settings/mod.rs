@@ -13,7 +13,7 @@ use cleave_notification::NotificationSettings;
 use cleave_order::OrderSettings;
 use cleave_payment::PaymentSettings;
 use cleave_shipping::ShippingSettings;
-use cleave_store::SqliteOptions;
+use cleave_store::{PostgresOptions, SqliteOptions};
 use cleave_user::UserSettings;
 use serde::{Deserialize, Serialize};
 
@@ -120,10 +120,13 @@ pub enum Style {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseSettings {
-    /// Where every context keeps its data; unset, in SQLite files in `data_dir`.
-    pub url: Option<String>,
+    /// Where every context keeps its data: a Postgres database, with a schema to
+    /// each; unset, in SQLite files in `data_dir`.
+    pub url: Option<DatabaseUrl>,
     /// How SQLite is run.
     pub sqlite: SqliteOptions,
+    /// How Postgres is used.
+    pub postgres: PostgresOptions,
     /// Another place for the order context.
     pub order: ContextDatabase,
     /// Another place for the payment context.
@@ -143,7 +146,54 @@ pub struct DatabaseSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct ContextDatabase {
     /// Where this context keeps its data.
-    pub url: Option<String>,
+    pub url: Option<DatabaseUrl>,
+}
+
+/// The URL of a Postgres database, which may hold a password and so is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(pub String);
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
+}
+
+/// A context's place on Postgres, and the setting that names it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// `database.payment.url`, or `database.url`.
+    pub setting: String,
+    /// Where it is.
+    pub url: DatabaseUrl,
+}
+
+impl DatabaseSettings {
+    /// Each context and what is set for it alone.
+    pub fn contexts(&self) -> [(&'static str, &ContextDatabase); 6] {
+        [
+            ("order", &self.order),
+            ("payment", &self.payment),
+            ("inventory", &self.inventory),
+            ("user", &self.user),
+            ("notification", &self.notification),
+            ("shipping", &self.shipping),
+        ]
+    }
+
+    /// Where a context keeps its data, unless that is SQLite.
+    pub fn place(&self, context: &str) -> Option<Place> {
+        let own = self
+            .contexts()
+            .into_iter()
+            .find(|(name, _)| *name == context);
+        let own =
+            own.and_then(|(name, own)| Some((format!("database.{name}.url"), own.url.clone()?)));
+        let shared = || Some(("database.url".to_owned(), self.url.clone()?));
+        let (setting, url) = own.or_else(shared)?;
+        Some(Place { setting, url })
+    }
 }
 
 /// The settings of `bus`.
@@ -265,6 +315,7 @@ impl Settings {
         self.notification.validate()?;
         self.shipping.validate()?;
         self.database.sqlite.validate()?;
+        self.database.postgres.validate()?;
         self.bus.in_process.validate()?;
         self.bus.relay.validate()?;
         self.bus.consumer.validate()?;
@@ -282,22 +333,6 @@ impl Settings {
     /// Seams that are declared and not open in this version are refused by name,
     /// so that nobody believes to run on them.
     fn only_what_is_there(&self) -> Result<(), String> {
-        let database = &self.database;
-        for (name, url) in [
-            ("database.url", &database.url),
-            ("database.order.url", &database.order.url),
-            ("database.payment.url", &database.payment.url),
-            ("database.inventory.url", &database.inventory.url),
-            ("database.user.url", &database.user.url),
-            ("database.notification.url", &database.notification.url),
-            ("database.shipping.url", &database.shipping.url),
-        ] {
-            if url.is_some() {
-                return Err(format!(
-                    "{name}: this version keeps its data in SQLite files in data_dir; leave {name} unset"
-                ));
-            }
-        }
         let topology = &self.topology;
         for (name, place) in [
             ("topology.order", &topology.order),

@@ -64,10 +64,29 @@ pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     parked_events(manager).await
 }
 
+/// The next number, drawn by a transaction that has its own id by then: whoever
+/// finds a number missing can tell from the ids under way whether it may still
+/// come. Postgres evaluates the argument before it draws.
+const NUMBERED: &str = "nextval(CASE WHEN pg_current_xact_id() IS NULL THEN NULL \
+     ELSE 'outbox_seq'::regclass END)";
+
 async fn outbox(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    let mut seq = rising(Outbox::Seq, backend);
+    if backend == DbBackend::Postgres {
+        let database = manager.get_connection();
+        database
+            .execute_unprepared("CREATE SEQUENCE outbox_seq")
+            .await?;
+        seq = ColumnDef::new(Outbox::Seq);
+        seq.big_integer()
+            .not_null()
+            .primary_key()
+            .default(Expr::cust(NUMBERED));
+    }
     let table = Table::create()
         .table(Outbox::Table)
-        .col(rising(Outbox::Seq, manager.get_database_backend()))
+        .col(seq)
         .col(ColumnDef::new(Outbox::Subject).string().not_null())
         .col(ColumnDef::new(Outbox::Envelope).text().not_null())
         .to_owned();

@@ -10,6 +10,7 @@ mod bus;
 pub mod conformance;
 mod consumer;
 mod dead_letters;
+mod follower;
 mod hand_over;
 mod in_process;
 mod inbox;

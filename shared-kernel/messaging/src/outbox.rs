@@ -1,11 +1,11 @@
 //! The outbox: the event is written in the transaction that made it true.
 //! Nothing is ever deleted from it, so it is the context's event history too.
 //!
-//! Rows are numbered by the store's single writer, so that the numbers rise in
-//! the order of the commits and a reader that has seen number n will never find
-//! a smaller one it has not seen. A store with concurrent writers numbers rows
-//! before they commit; over such a store these queries must claim rows by their
-//! state, and here is the place.
+//! On SQLite rows are numbered by the single writer, so that the numbers rise in
+//! the order of the commits. On Postgres they rise in the order in which they
+//! were drawn, which is the order of the commits for each subject (a unit holds
+//! its aggregate's row by then) and not for all: whoever follows the whole
+//! outbox does it through [`Follower`](crate::follower::Follower).
 
 use std::sync::Arc;
 
@@ -42,8 +42,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// The history: up to `limit` events behind `after`, in commit order, each
-    /// with its sequence number.
+    /// The history: up to `limit` events behind `after`, each with its sequence
+    /// number. Up to the watermark nothing is missing; above it, and on Postgres,
+    /// an event may still come to stand before one that was read.
     pub async fn history(tx: &Tx, after: i64, limit: u64) -> Unit<Vec<(i64, Envelope)>> {
         let rows = Self::rows(tx, after, limit).await?;
         Ok(parse(&rows)?)

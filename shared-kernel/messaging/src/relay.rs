@@ -18,8 +18,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::follower::{Follower, Page};
 use crate::hand_over::{Behind, HandOver};
-use crate::outbox::Row;
 use crate::{BusError, EventBus, OUTBOX, Outbox, Receipt, sql};
 
 /// The settings of `bus.relay`.
@@ -231,6 +231,7 @@ impl Relay {
     async fn publish(&self, mut after: i64, sent: &mpsc::Sender<Sent>) {
         let committed = self.store.on(OUTBOX);
         let handed = HandOver::of(&self.store, self.options.in_flight);
+        let follower = Follower::default();
         // What was committed before anybody heard of it is in the outbox alone.
         let mut look = true;
         loop {
@@ -239,27 +240,25 @@ impl Relay {
             } else {
                 handed.behind(after, self.options.batch)
             };
-            let found = match behind {
+            let more = match behind {
                 Behind::Events(events) => {
-                    let found = events.len();
+                    let found = events.len() as u64;
                     for (seq, event) in events {
                         self.send(sent, seq, event).await;
                         after = seq;
                     }
-                    found
+                    found >= self.options.batch
                 }
-                Behind::Nothing => 0,
+                Behind::Nothing => false,
                 Behind::Unknown => {
-                    let rows = self.rows(after).await;
-                    let found = rows.len();
+                    let Page { rows, more } = self.rows(&follower, after).await;
                     for (seq, text) in rows {
                         self.send_row(sent, seq, &text).await;
                         after = seq;
                     }
-                    found
+                    more
                 }
             };
-            let more = found as u64 >= self.options.batch;
             look = if more {
                 look
             } else {
@@ -280,11 +279,9 @@ impl Relay {
         unheard
     }
 
-    async fn rows(&self, after: i64) -> Vec<Row> {
-        let limit = self.options.batch;
+    async fn rows(&self, follower: &Follower, after: i64) -> Page {
         self.insist("reading the outbox", || {
-            self.store
-                .read(async move |tx: &Tx| -> Unit<_> { Ok(Outbox::rows(tx, after, limit).await?) })
+            follower.next(&self.store, after, self.options.batch)
         })
         .await
     }

@@ -15,7 +15,7 @@ use super::world::{World, settled};
 
 /// A bus that only counts: what a test tells it to lose is lost on its way.
 #[derive(Default)]
-struct Listening {
+pub(super) struct Listening {
     published: Mutex<Vec<EventId>>,
     /// Publishing fails so often.
     refuse: AtomicUsize,
@@ -26,7 +26,7 @@ struct Listening {
 }
 
 impl Listening {
-    fn published(&self) -> Vec<EventId> {
+    pub(super) fn published(&self) -> Vec<EventId> {
         self.published.lock().clone()
     }
 }

@@ -143,7 +143,10 @@ impl Running {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let temp = TempStore::open::<cleave_migrations::order::Migrator>().await;
+        Self::over(TempStore::open::<cleave_migrations::order::Migrator>().await).await
+    }
+
+    pub(super) async fn over(temp: TempStore) -> Self {
         let table = async |tx: &Tx| -> Unit<()> {
             let (place, event) = match tx.get_database_backend() {
                 DbBackend::Sqlite => ("integer", "uuid_text"),

@@ -20,7 +20,7 @@ pub(crate) async fn observe(
     const INSERT: &str = "INSERT INTO order_observed \
          (order_id, seq, event_id, event_type, caused_by, occurred_at, recorded_at, data) \
          VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM order_observed WHERE order_id = $2), \
-         $3, $4, $5, $6, $7, $8)";
+         $3, $4, $5, $6, $7, $8) ON CONFLICT (order_id, seq) DO NOTHING";
     let values: Vec<Value> = vec![
         order.uuid().into(),
         order.uuid().into(),
@@ -31,7 +31,9 @@ pub(crate) async fn observe(
         now.as_micros().into(),
         event.data.get().into(),
     ];
-    execute(tx, INSERT, values).await?;
+    // Another unit may take the number first; once it has committed the next one
+    // can be seen.
+    while execute(tx, INSERT, values.clone()).await? == 0 {}
     Ok(())
 }
 
