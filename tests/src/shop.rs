@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use cleave::assembly::World;
 use cleave::service::Service;
-use cleave::settings::{Layers, Settings};
+use cleave::settings::{DatabaseSettings, DatabaseUrl, Layers, Settings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::postgres;
+use crate::stores::over_postgres;
 
 /// A shop that is open.
 pub struct Shop {
@@ -36,6 +39,21 @@ pub struct Reply {
     pub headers: reqwest::header::HeaderMap,
     /// The body; null where it is none or no JSON.
     pub body: Value,
+}
+
+/// A fresh schema for each context that has no place yet.
+async fn put_on_postgres(database: &mut DatabaseSettings) {
+    for context in [
+        &mut database.order,
+        &mut database.payment,
+        &mut database.inventory,
+        &mut database.user,
+        &mut database.notification,
+        &mut database.shipping,
+    ] {
+        let url = postgres::shared().schema().await;
+        context.url.get_or_insert(DatabaseUrl(url));
+    }
 }
 
 /// The admin of every shop.
@@ -249,6 +267,9 @@ impl Shop {
         settings.http.listen = "127.0.0.1:0".parse().expect("an address");
         settings.admin.email = Some(ADMIN.0.to_owned());
         settings.admin.password = Some(ADMIN.1.to_owned());
+        if over_postgres() {
+            put_on_postgres(&mut settings.database).await;
+        }
         // Hashing as cheap as the library lets it be.
         settings.user.hashing.memory_kib = 8;
         settings.user.hashing.iterations = 1;

@@ -26,6 +26,7 @@ use cleave_web::Idempotency;
 use crate::settings::{BusSettings, Settings};
 
 pub use running::Running;
+pub use stores::migrate;
 
 /// What the program tells the time by, and makes ids from.
 #[derive(Clone)]

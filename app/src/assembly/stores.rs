@@ -62,6 +62,22 @@ impl Stores {
     }
 }
 
+/// Brings a context's database up to date.
+pub async fn migrate(context: &str, store: &Store) -> Result<(), OpenError> {
+    match context {
+        "order" => store.migrate::<migrations::order::Migrator>().await,
+        "payment" => store.migrate::<migrations::payment::Migrator>().await,
+        "inventory" => store.migrate::<migrations::inventory::Migrator>().await,
+        "user" => store.migrate::<migrations::user::Migrator>().await,
+        "notification" => store.migrate::<migrations::notification::Migrator>().await,
+        "shipping" => store.migrate::<migrations::shipping::Migrator>().await,
+        other => Err(OpenError::Migration {
+            database: other.to_owned(),
+            reason: "there is no such context".to_owned(),
+        }),
+    }
+}
+
 /// Whether a program has kept its data there before. A schema that is missing
 /// says so by itself.
 pub(super) fn are_there(settings: &Settings) -> bool {

@@ -3,6 +3,7 @@
 //! on success, 2 for wrong usage, 1 for failure.
 
 mod audit;
+mod migrate;
 mod openapi;
 mod rebuild;
 mod replay;
@@ -41,6 +42,7 @@ enum Command {
     Replay(replay::ReplayCommand),
     Audit(audit::Audit),
     Rebuild(rebuild::RebuildCommand),
+    Migrate(migrate::Migrate),
     #[command(subcommand)]
     User(user::User),
     Openapi(openapi::Openapi),
@@ -119,6 +121,7 @@ pub fn run() -> ExitCode {
             Command::Replay(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Rebuild(command) => command.run().await,
+            Command::Migrate(command) => command.run().await,
             Command::User(command) => command.run().await,
             Command::Openapi(command) => command.run().await,
         }

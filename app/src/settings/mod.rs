@@ -182,6 +182,31 @@ impl DatabaseSettings {
         ]
     }
 
+    fn check(&self) -> Result<(), String> {
+        self.postgres.validate()?;
+        let own = self
+            .contexts()
+            .map(|(name, own)| (format!("database.{name}.url"), &own.url));
+        for (setting, url) in own
+            .into_iter()
+            .chain([("database.url".to_owned(), &self.url)])
+        {
+            let checked = url
+                .as_ref()
+                .map_or(Ok(()), |url| cleave_store::check_url(&url.0));
+            checked.map_err(|error| format!("{setting}: {error}"))?;
+        }
+        // One schema for six contexts would be none of theirs.
+        if self
+            .url
+            .as_ref()
+            .is_some_and(|url| url.0.contains("schema="))
+        {
+            return Err("database.url: each context has a schema of its own there; name one in database.<context>.url, or leave the parameter schema out".to_owned());
+        }
+        Ok(())
+    }
+
     /// Where a context keeps its data, unless that is SQLite.
     pub fn place(&self, context: &str) -> Option<Place> {
         let own = self
@@ -315,7 +340,7 @@ impl Settings {
         self.notification.validate()?;
         self.shipping.validate()?;
         self.database.sqlite.validate()?;
-        self.database.postgres.validate()?;
+        self.database.check()?;
         self.bus.in_process.validate()?;
         self.bus.relay.validate()?;
         self.bus.consumer.validate()?;

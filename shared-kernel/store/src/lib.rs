@@ -30,6 +30,7 @@ pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
 pub use listeners::Following;
 pub use options::{PostgresOptions, SqliteOptions};
 pub use portions::portions;
+pub use postgres::{Provision, check_url, provision, role_exists};
 pub use store::{ReadStats, Store, StoreHealth, WriteStats};
 pub use tx::{Signal, Tx};
 

@@ -1,4 +1,7 @@
 //! Suite: what is Postgres's own. The suites of the kernel and of the contexts
 //! run over it as they are (`CLEAVE_TEST_STORE=postgres`).
 
+mod refusals;
+mod roles;
 mod store;
+mod tls;

@@ -292,7 +292,7 @@ async fn a_connection_that_breaks_before_the_commit_costs_nothing() {
     ] {
         proxy.cut(Cut { at, heard });
         unit_of(&store, "a").await.expect("kept");
-        assert!(proxy.has_cut());
+        assert!(proxy.has_cut(), "{at} {heard}");
     }
     assert_eq!(count(&direct, "a").await, 3);
     assert_eq!(store.health(), StoreHealth::Ready);

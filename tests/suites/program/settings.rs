@@ -46,9 +46,17 @@ fn settings_that_cannot_be_read_are_named() {
     );
     refused(&serve(&[("CLEAVE__BUS__KIND", "nats")]), 2, &["bus.kind"]);
     refused(
-        &serve(&[("CLEAVE__DATABASE__URL", "postgres://x")]),
+        &serve(&[("CLEAVE__DATABASE__URL", "mysql://shop:secret@x/shop")]),
         2,
-        &["database.url"],
+        &["database.url", "postgres://user:password@host"],
+    );
+    refused(
+        &serve(&[(
+            "CLEAVE__DATABASE__PAYMENT__URL",
+            "postgres://x/shop?ssmode=require",
+        )]),
+        2,
+        &["database.payment.url", "ssmode"],
     );
     refused(
         &serve(&[("CLEAVE__HTTP__LISTEN", "everywhere")]),

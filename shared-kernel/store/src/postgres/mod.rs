@@ -8,9 +8,12 @@ mod engine;
 mod fault;
 mod lane;
 mod migrate;
+mod provision;
 mod session;
 mod target;
 
 pub(crate) use engine::Engine;
 pub(crate) use fault::Fault;
+pub use provision::{Provision, provision, role_exists};
 pub(crate) use session::Session;
+pub use target::check_url;

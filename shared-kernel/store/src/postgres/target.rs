@@ -1,5 +1,6 @@
 //! Where the database is, and whether it will do.
 
+use std::io::ErrorKind;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -201,6 +202,11 @@ impl Target {
                 sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => {
                     OpenError::Tls { server, reason }
                 }
+                // How rustls says that it does not trust the server.
+                sqlx::Error::Io(inner) if inner.kind() == ErrorKind::InvalidData => {
+                    let reason = inner.to_string();
+                    OpenError::Tls { server, reason }
+                }
                 sqlx::Error::Io(inner) => OpenError::Unreachable {
                     server,
                     reason: inner.to_string(),
@@ -222,8 +228,13 @@ impl Target {
     }
 }
 
+/// Whether a URL can be one of a Postgres database, without asking anybody.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    Target::parse("check", url, &PostgresOptions::default()).map(drop)
+}
+
 /// Whether it can be written without quotes, as itself.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let mut letters = name.chars();
     let first = letters.next();
     first.is_some_and(|first| first.is_ascii_lowercase() || first == '_')

@@ -1,0 +1,156 @@
+//! Databases that cannot be used: each stops the start with a message that names
+//! the setting and what to do, and shows no password.
+
+use cleave_store::{OpenError, PostgresOptions, Store};
+use cleave_tests::postgres;
+use cleave_tests::program::run;
+use cleave_tests::stores::TempStore;
+
+async fn opened(url: &str) -> OpenError {
+    let opened = Store::open_postgres("bench", url, &PostgresOptions::default()).await;
+    opened.err().expect("it is refused")
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_database_is_told_apart() {
+    let server = postgres::shared();
+    let owner = server.database().await;
+    let schema = opened(&owner).await;
+    assert!(
+        matches!(&schema, OpenError::NoSchema { schema, .. } if schema == "cleave_bench"),
+        "{schema}"
+    );
+    let database = opened(&owner.replace("/test_", "/other_")).await;
+    assert!(
+        matches!(database, OpenError::NoDatabase { .. }),
+        "{database}"
+    );
+    let stranger = opened(&owner.replace("//owner@", "//stranger@")).await;
+    assert!(matches!(stranger, OpenError::Denied { .. }), "{stranger}");
+    let (_, database) = owner.rsplit_once('/').expect("it names a database");
+    let unreachable = opened(&format!("postgres://owner:secret@127.0.0.1:1/{database}")).await;
+    assert!(
+        matches!(unreachable, OpenError::Unreachable { .. }),
+        "{unreachable}"
+    );
+    let tls = opened(&format!("{owner}?sslmode=require")).await;
+    assert!(matches!(tls, OpenError::Tls { .. }), "{tls}");
+    for (url, part) in [
+        ("mysql://x/y", "postgres://"),
+        ("postgres://x/y?sslmod=require", "sslmod"),
+        ("postgres://x/y?schema=Robert';--", "schema"),
+        ("postgres://x:port/y", "port"),
+    ] {
+        let bad = opened(url).await;
+        assert!(
+            matches!(bad, OpenError::BadUrl(_)) && bad.to_string().contains(part),
+            "{bad}"
+        );
+    }
+    let role = format!("guest_{}", database.trim_start_matches("test_"));
+    let guest = format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA cleave_bench");
+    postgres::run(&owner, &guest).await;
+    let rights = opened(&owner.replace("//owner@", &format!("//{role}@"))).await;
+    assert!(
+        matches!(rights, OpenError::NoRights { right: "use", .. }),
+        "{rights}"
+    );
+    let standby = opened(&format!(
+        "{owner}?options[default_transaction_read_only]=on"
+    ))
+    .await;
+    assert!(matches!(standby, OpenError::ReadOnly { .. }), "{standby}");
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_make_tables_is_told_what_it_lacks() {
+    let server = postgres::shared();
+    let owner = server.database().await;
+    let (_, database) = owner.rsplit_once('/').expect("it names a database");
+    let role = format!("reader_{}", database.trim_start_matches("test_"));
+    let reader = format!(
+        "CREATE ROLE {role} LOGIN; CREATE SCHEMA cleave_bench; GRANT USAGE ON SCHEMA cleave_bench TO {role}"
+    );
+    postgres::run(&owner, &reader).await;
+    let url = owner.replace("//owner@", &format!("//{role}@"));
+    let store = Store::open_postgres("bench", &url, &PostgresOptions::default()).await;
+    let refused = store
+        .expect("opens")
+        .migrate::<cleave_migrations::user::Migrator>()
+        .await;
+    let refused = refused.expect_err("it may not");
+    assert!(
+        matches!(
+            refused,
+            OpenError::NoRights {
+                right: "create tables in",
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused_and_concurrent_starts_are_not() {
+    use cleave_migrations::user::Migrator;
+    let url = postgres::shared().schema().await;
+    let starts = (0..4).map(|_| TempStore::at::<Migrator>(&url));
+    let stores = futures::future::join_all(starts).await;
+    let (server, schema) = url.split_once("?schema=").expect("it names a schema");
+    let newer =
+        format!("INSERT INTO {schema}.seaql_migrations VALUES ('m29990101_000001_later', 1)");
+    postgres::run(server, &newer).await;
+    let refused = stores[0]
+        .store
+        .migrate::<Migrator>()
+        .await
+        .expect_err("it is newer");
+    assert!(
+        matches!(&refused, OpenError::Newer { migration, .. } if migration.contains("later")),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn the_program_names_the_setting_and_never_the_password() {
+    let here = tempfile::tempdir().expect("a folder");
+    let owner = postgres::shared().database().await;
+    let place = owner.replace("//owner@", "//owner:kept-secret@");
+    let serve = |name, url: &str| run(here.path(), &["serve", "--data-dir", "."], &[(name, url)]);
+    for (name, url, setting, part) in [
+        (
+            "CLEAVE__DATABASE__URL",
+            place.clone(),
+            "database.url",
+            "cleave migrate --grant",
+        ),
+        (
+            "CLEAVE__DATABASE__PAYMENT__URL",
+            place.replace("/test_", "/other_"),
+            "database.payment.url",
+            "does not exist",
+        ),
+        (
+            "CLEAVE__DATABASE__USER__URL",
+            place.replace("//owner:", "//nobody:"),
+            "database.user.url",
+            "nobody",
+        ),
+        (
+            "CLEAVE__DATABASE__ORDER__URL",
+            "postgres://owner:kept-secret@127.0.0.1:1/x".to_owned(),
+            "database.order.url",
+            "127.0.0.1:1",
+        ),
+    ] {
+        let ended = serve(name, &url);
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+        assert!(
+            ended.err.contains(setting) && ended.err.contains(part),
+            "{}",
+            ended.err
+        );
+        assert!(!ended.err.contains("kept-secret"), "{}", ended.err);
+    }
+}

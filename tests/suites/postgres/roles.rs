@@ -1,0 +1,135 @@
+//! `cleave migrate --grant`: a schema and a role for each context, which the
+//! server itself keeps apart.
+
+use cleave_tests::postgres;
+use cleave_tests::program::{Program, run};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+const CONTEXTS: [&str; 6] = [
+    "order",
+    "payment",
+    "inventory",
+    "user",
+    "notification",
+    "shipping",
+];
+
+/// What `--grant` printed: each context's URL.
+fn printed(out: &str) -> Vec<(String, String)> {
+    let pairs = out
+        .lines()
+        .map(|line| line.split_once('=').expect("NAME=URL"));
+    pairs
+        .map(|(name, url)| (name.to_owned(), url.to_owned()))
+        .collect()
+}
+
+async fn code_of(connection: &mut PgConnection, sql: String) -> Option<String> {
+    let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+    let error = done.err()?;
+    let error = error.as_database_error().expect("the server refuses");
+    error.code().map(|code| code.into_owned())
+}
+
+#[tokio::test]
+async fn each_contexts_role_is_refused_by_every_others_tables() {
+    let here = tempfile::tempdir().expect("a folder");
+    let owner = postgres::shared().database().await;
+    let grant = || {
+        run(
+            here.path(),
+            &["migrate", "--grant"],
+            &[("CLEAVE__DATABASE__URL", &owner)],
+        )
+    };
+    let granted = grant();
+    assert!(granted.status.success(), "{}", granted.err);
+    // Roles are the server's, whichever database they were made for: another
+    // run of this suite may have made them.
+    for (name, url) in printed(&granted.out) {
+        assert!(name.starts_with("CLEAVE__DATABASE__") && url.starts_with("postgres://cleave_"));
+        let password = url.split([':', '@']).nth(2).expect("a password");
+        assert_eq!(password.len(), 40);
+        assert!(!granted.err.contains(password));
+    }
+    let again = grant();
+    assert!(
+        again.status.success() && again.out.is_empty(),
+        "{}{}",
+        again.out,
+        again.err
+    );
+
+    let mut tables = Vec::new();
+    let mut connection = PgConnection::connect(&owner).await.expect("connects");
+    let every = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname LIKE 'cleave_%'";
+    for row in connection.fetch_all(every).await.expect("listed") {
+        let (schema, table): (String, String) = (row.get(0), row.get(1));
+        tables.push((schema, table));
+    }
+    for context in CONTEXTS {
+        let role = format!("cleave_{context}");
+        let url = owner.replace("//owner@", &format!("//{role}@"));
+        let mut connection = PgConnection::connect(&url)
+            .await
+            .expect("the role may log in");
+        let (own, others): (Vec<_>, Vec<_>) =
+            tables.iter().partition(|(schema, _)| *schema == role);
+        assert!(own.len() >= 5 && others.len() >= 25, "{own:?} {others:?}");
+        for (schema, table) in own {
+            let read = code_of(
+                &mut connection,
+                format!("SELECT * FROM {schema}.{table} LIMIT 0"),
+            )
+            .await;
+            assert_eq!(read, None, "{role} reads its own {table}");
+        }
+        for (schema, table) in others {
+            for attempt in [
+                format!("SELECT * FROM {schema}.{table}"),
+                format!("DELETE FROM {schema}.{table}"),
+                format!("ALTER TABLE {schema}.{table} ADD COLUMN ours bigint"),
+                format!("CREATE TABLE {schema}.ours (n bigint)"),
+                format!("SET ROLE {schema}"),
+            ] {
+                let refused = code_of(&mut connection, attempt.clone()).await;
+                assert_eq!(refused.as_deref(), Some("42501"), "{role}: {attempt}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shop_opens_with_a_role_for_each_context_and_one_on_a_file() {
+    let here = tempfile::tempdir().expect("a folder");
+    let owner = postgres::shared().database().await;
+    let granted = run(
+        here.path(),
+        &["migrate", "--grant"],
+        &[("CLEAVE__DATABASE__URL", &owner)],
+    );
+    assert!(granted.status.success(), "{}", granted.err);
+    let places: Vec<_> = CONTEXTS
+        .iter()
+        .filter(|context| **context != "shipping")
+        .map(|context| {
+            let name = format!("CLEAVE__DATABASE__{}__URL", context.to_uppercase());
+            (
+                name,
+                owner.replace("//owner@", &format!("//cleave_{context}@")),
+            )
+        })
+        .collect();
+    let environment: Vec<_> = places
+        .iter()
+        .map(|(name, url)| (name.as_str(), url.as_str()))
+        .collect();
+    let program = Program::serve(here.path(), &[], &environment);
+    let ready = reqwest::get(format!("{}/health/ready", program.url()))
+        .await
+        .expect("answers");
+    assert!(ready.status().is_success());
+    assert!(here.path().join("shipping.db").exists() && !here.path().join("order.db").exists());
+    let (status, log) = program.stop();
+    assert!(status.success(), "{log}");
+}
