@@ -66,6 +66,8 @@ struct Found {
     check: Check,
     order: OrderId,
     version: i64,
+    /// What the read model said.
+    viewed: Option<String>,
     detail: String,
 }
 
@@ -111,6 +113,7 @@ impl OrderAuditor {
                     check,
                     order: order.id,
                     version: order.version,
+                    viewed: order.viewed.clone(),
                     detail,
                 }));
             }
@@ -128,11 +131,16 @@ impl OrderAuditor {
                 check,
                 order,
                 version,
+                viewed,
                 detail,
             } = broken_by;
             let holds = self.store.read(async move |tx| {
                 let same = rows::unchanged(tx, order, version).await?;
-                Ok(same && (check != Check::View || heard_of(tx, order).await?))
+                if !same || check != Check::View {
+                    return Ok(same);
+                }
+                // It may have heard of everything since the page was read.
+                Ok(heard_of(tx, order).await? && rows::viewed_as(tx, order).await? == viewed)
             });
             if holds.await.map_err(broken)? {
                 checks.violated(check, &order, detail);

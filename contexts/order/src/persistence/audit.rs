@@ -42,6 +42,13 @@ pub(crate) async fn unchanged(tx: &Tx, order: OrderId, version: i64) -> Result<b
     Ok(query_one(tx, SELECT, values).await?.is_some())
 }
 
+/// What the read model says of an order, where it says something.
+pub(crate) async fn viewed_as(tx: &Tx, order: OrderId) -> Result<Option<String>, DbErr> {
+    const SELECT: &str = "SELECT status FROM order_view WHERE order_id = $1";
+    let row = query_one(tx, SELECT, vec![order.uuid().into()]).await?;
+    row.map(|row| row.try_get("", "status")).transpose()
+}
+
 /// Up to `limit` orders that the read model shows behind `after`, in the order
 /// of their ids, each with whether it exists.
 pub(crate) async fn viewed_after(

@@ -10,7 +10,7 @@ mod view;
 
 use sea_orm::DbErr;
 
-pub(crate) use audit::{Audited, audited_after, unchanged, viewed_after};
+pub(crate) use audit::{Audited, audited_after, unchanged, viewed_after, viewed_as};
 pub(crate) use observed::{observe, observed_of};
 pub(crate) use orders::{
     book_shipment, cancel, confirm, deliver, find, insert, note_payment, note_shipment_cancelled,

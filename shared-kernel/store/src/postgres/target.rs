@@ -78,6 +78,12 @@ impl Target {
             {
                 return Err(bad(&format!("its parameter {key} is unknown")));
             }
+            if let Some(file) = file_of(pair)
+                && let Err(error) = std::fs::File::open(&file)
+            {
+                let reason = format!("{key} names {file}, which can't be read: {error}");
+                return Err(bad(&reason));
+            }
         }
         let schema = match ours.last().and_then(|pair| pair.split_once('=')) {
             Some((_, schema)) => schema.to_owned(),
@@ -226,6 +232,17 @@ impl Target {
             _ => OpenError::Unreachable { server, reason },
         }
     }
+}
+
+/// The file that a parameter names, where it is one that does.
+fn file_of(pair: &str) -> Option<String> {
+    let (key, value) = pair.split_once('=')?;
+    let names = ["sslrootcert", "sslcert", "sslkey", "ssl-root-cert"].contains(&key);
+    names.then(|| {
+        percent_encoding::percent_decode_str(value)
+            .decode_utf8_lossy()
+            .into_owned()
+    })
 }
 
 /// Whether a URL can be one of a Postgres database, without asking anybody.
