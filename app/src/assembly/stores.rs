@@ -1,8 +1,6 @@
 //! A database to each context: its own file in the data folder, or its own
 //! schema of a Postgres database.
 
-use std::path::Path;
-
 use cleave_migrations as migrations;
 use cleave_store::{OpenError, SqliteOptions, Store};
 use sea_orm_migration::MigratorTrait;
