@@ -281,7 +281,7 @@ impl Lane {
         let committed = self.say(&link, "COMMIT").await;
         let hub = &self.line.hub;
         match committed {
-            Ok(_) => {
+            Ok(()) => {
                 self.give_back(link);
                 hub.units.fetch_add(1, Ordering::Relaxed);
                 hub.commits.fetch_add(1, Ordering::Relaxed);
