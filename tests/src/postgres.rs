@@ -12,7 +12,6 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 /// A server that runs, and its owner's URL.
@@ -124,7 +123,7 @@ pub struct Proxy {
     /// The server's URL by way of the proxy.
     pub url: String,
     cut: Arc<Mutex<Option<Cut>>>,
-    _task: AbortOnDropHandle<()>,
+    _accepting: JoinSet<()>,
 }
 
 /// Where a connection is cut, once.
@@ -153,11 +152,12 @@ impl Proxy {
                 passing.spawn(pass(client, upstream, cuts.clone()));
             }
         };
-        let task = AbortOnDropHandle::new(tokio::task::spawn(accept));
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept);
         Self {
             url,
             cut,
-            _task: task,
+            _accepting: accepting,
         }
     }
 

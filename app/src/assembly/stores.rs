@@ -88,7 +88,8 @@ async fn open<M: MigratorTrait>(
     options: &SqliteOptions,
 ) -> Result<Store, StartError> {
     match settings.database.place(name) {
-        Some(place) => open_schema::<M>(settings, name, place).await,
+        // Seven of them are open at once, and each is a large future.
+        Some(place) => Box::pin(open_schema::<M>(settings, name, place)).await,
         None => open_file::<M>(settings, name, options).await,
     }
 }

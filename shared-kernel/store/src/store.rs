@@ -98,7 +98,7 @@ impl Store {
     pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {
         match &self.inner.engine {
             Engine::Sqlite(engine) => engine.migrate::<M>().await,
-            Engine::Postgres(engine) => engine.migrate::<M>().await,
+            Engine::Postgres(engine) => Box::pin(engine.migrate::<M>()).await,
         }
     }
 

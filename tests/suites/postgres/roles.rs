@@ -28,7 +28,7 @@ async fn code_of(connection: &mut PgConnection, sql: String) -> Option<String> {
     let done = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
     let error = done.err()?;
     let error = error.as_database_error().expect("the server refuses");
-    error.code().map(|code| code.into_owned())
+    error.code().map(std::borrow::Cow::into_owned)
 }
 
 #[tokio::test]
