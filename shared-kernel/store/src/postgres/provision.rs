@@ -2,12 +2,19 @@
 //! role owns its schema and reaches no other, so that the server itself keeps
 //! contexts apart.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::fault::server_error;
 use super::target::{Purpose, Target, is_name};
 use crate::{OpenError, PostgresOptions};
+
+/// How often a script is tried that meets another at the same role.
+const TRIES: u32 = 20;
+/// The longest wait between two tries.
+const IN_THE_WAY: Duration = Duration::from_millis(200);
 
 /// What a context is to have in a database.
 #[derive(Clone)]
@@ -52,16 +59,37 @@ pub async fn provision(url: &str, what: &Provision) -> Result<(), OpenError> {
         }
     }
     let (target, mut connection) = open(url).await?;
-    let made = connection
-        .execute(sqlx::raw_sql(AssertSqlSafe(script(what))))
-        .await;
-    made.map(drop).map_err(|error| match server_error(&error) {
+    let mut made = make(&mut connection, what).await;
+    for _ in 1..TRIES {
+        if !made.as_ref().is_err_and(is_in_the_way) {
+            break;
+        }
+        tokio::time::sleep(IN_THE_WAY.mul_f64(rand::random())).await;
+        made = make(&mut connection, what).await;
+    }
+    made.map_err(|error| match server_error(&error) {
         Some(said) if said.code() == "42501" => target.no_right("make roles and"),
         Some(said) => OpenError::Migration {
             database: target.server(),
             reason: said.message().to_owned(),
         },
         None => target.explain(&error),
+    })
+}
+
+async fn make(connection: &mut PgConnection, what: &Provision) -> sqlx::Result<()> {
+    let script = sqlx::raw_sql(AssertSqlSafe(script(what)));
+    connection.execute(script).await.map(drop)
+}
+
+/// Whether somebody made or changed the same role in that very moment: roles
+/// belong to the server, and what locks there are belong to a database.
+fn is_in_the_way(error: &sqlx::Error) -> bool {
+    const UNIQUE_VIOLATION: &str = "23505";
+    const DUPLICATE_OBJECT: &str = "42710";
+    const CONCURRENTLY_UPDATED: &str = "XX000";
+    server_error(error).is_some_and(|said| {
+        [UNIQUE_VIOLATION, DUPLICATE_OBJECT, CONCURRENTLY_UPDATED].contains(&said.code())
     })
 }
 
