@@ -101,7 +101,11 @@ impl Target {
                 .disable_statement_logging()
                 .statement_cache_capacity(STATEMENTS)
                 .application_name(&format!("cleave {name}"))
-                .options([("search_path", &schema)]),
+                // Notices are for people at a prompt.
+                .options([
+                    ("search_path", &*schema),
+                    ("client_min_messages", "warning"),
+                ]),
             schema,
             timeout: options.connect_timeout,
             limits: [
