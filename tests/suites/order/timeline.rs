@@ -61,6 +61,11 @@ async fn the_story_of_an_order_that_arrives() {
     let tea = world.shop.sells("TEA", 450, 10);
     let id = id_of(&world.place_and_wait(&body(&[(tea, 2)])).await);
     world.shop.dispatch(id).await;
+    // A carrier that is quicker than our own commit is told first.
+    world
+        .order_until(id, |order| order["status"] == "shipped")
+        .await;
+    a_millisecond_later().await;
     world.shop.deliver(id).await;
     let story = story_of(&world, id).await;
     in_order_of_time(&story);
