@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod audits;
+pub mod broker;
 pub mod postgres;
 pub mod program;
 pub mod schema;

@@ -47,6 +47,17 @@ pub trait EventBus: Send + Sync + 'static {
     /// Takes no more events and ends every stream.
     async fn close(&self);
 
+    /// How many events that publishers have a receipt for wait for this consumer
+    /// still. None where a receipt means handled.
+    async fn backlog(&self, _subscription: &Subscription) -> Result<u64, BusError> {
+        Ok(0)
+    }
+
+    /// Whether it carries events at the moment, or why it does not.
+    fn health(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The adapter's name, for people: `in_process`.
     fn kind(&self) -> &'static str;
 }

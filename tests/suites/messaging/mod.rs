@@ -6,6 +6,7 @@ mod dead_letters;
 mod failures;
 mod flow;
 mod inbox;
+mod nats;
 mod numbering;
 mod outbox;
 mod relay;

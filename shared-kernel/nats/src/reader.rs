@@ -1,0 +1,271 @@
+//! One part of one stream, read for one handler, by one process at a time.
+//!
+//! Order rests on three things. A reader begins behind the last event of its part
+//! below which everything is settled, so nothing that is open lies before what it
+//! reads. It reads without a gap: the broker numbers what it hands to a consumer,
+//! and where a number is missing the reader begins again. And it begins as a new
+//! *generation* of the consumer, a durable one under the next number, so that
+//! nothing which was handed to whoever read before is held back from it.
+//!
+//! Who reads is decided by a lease. A process that has lost its lease and does
+//! not know yet handles some events that another handles too; each of the two
+//! sees every key in order, and the inbox lets the first of them count.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
+use async_nats::jetstream::stream::{Info, Stream};
+use cleave_vocabulary::Envelope;
+use futures::StreamExt;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::desk::{Desk, Place, Word};
+use crate::leases::{Lease, Leases, Renewed};
+use crate::{NatsError, NatsOptions, names};
+
+/// How long one request for events stays open at the broker.
+const ASK: Duration = Duration::from_secs(30);
+/// How often the broker shows that the request is still open.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Before beginning again after something went wrong.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Reads one part for one handler.
+pub(crate) struct Reader {
+    pub(crate) stream: Stream<Info>,
+    /// The stream's place among the subscription's.
+    pub(crate) number: usize,
+    /// The consumer's name but for its generation.
+    pub(crate) base: String,
+    pub(crate) filter: String,
+    pub(crate) options: NatsOptions,
+    pub(crate) leases: Leases,
+    pub(crate) desk: Arc<Desk>,
+}
+
+/// Why a reader begins again.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the lease was lost")]
+    Lost,
+    #[error("events were lost on the way")]
+    Gap,
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl End {
+    fn failed(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Reader {
+    /// Makes the consumer where there is none, so that no event which is
+    /// published from now on is missed.
+    pub(crate) async fn prepare(&self, existing: &[String]) -> Result<(), NatsError> {
+        if self.newest(existing).is_some() {
+            return Ok(());
+        }
+        let made = self.make(0, DeliverPolicy::New).await;
+        made.map(drop).map_err(NatsError::other)
+    }
+
+    /// Reads while it has the lease, and waits for it while it has not.
+    pub(crate) async fn run(self) {
+        let stop = self.desk.stop.clone();
+        while let Some(mut lease) = stop.run_until_cancelled(self.lease()).await {
+            stop.run_until_cancelled(self.hold(&mut lease)).await;
+            self.leases.give_back(lease).await;
+        }
+    }
+
+    async fn lease(&self) -> Lease {
+        loop {
+            match self.leases.take(&self.key()).await {
+                Ok(Some(lease)) => return lease,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "a lease could not be asked for"),
+            }
+            sleep(self.leases.beat()).await;
+        }
+    }
+
+    fn key(&self) -> String {
+        let stream = &self.stream.cached_info().config.name;
+        format!("{stream}/{}", self.base.trim_end_matches('-'))
+    }
+
+    /// Reads, and begins again where it must, until the lease is lost.
+    async fn hold(&self, lease: &mut Lease) {
+        let read = async {
+            let mut pause = PAUSE;
+            loop {
+                let (end, progress) = self.read().await;
+                tracing::info!(consumer = %self.base, reason = %end, "reading begins again");
+                pause = if progress {
+                    PAUSE
+                } else {
+                    (pause * 2).min(LONGEST_PAUSE)
+                };
+                sleep(pause).await;
+            }
+        };
+        let end: End = tokio::select! {
+            never = read => never,
+            end = self.keep(lease) => end,
+        };
+        tracing::info!(consumer = %self.base, reason = %end, "another may read");
+    }
+
+    async fn keep(&self, lease: &mut Lease) -> End {
+        let mut beat = interval(self.leases.beat());
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.tick().await;
+        loop {
+            beat.tick().await;
+            match self.leases.renew(lease).await {
+                Ok(Renewed::Yes) => {}
+                Ok(Renewed::Lost) => return End::Lost,
+                // It may have been renewed, and only the answer lost: the next will tell.
+                Err(error) => tracing::debug!(%error, "a lease could not be renewed"),
+            }
+        }
+    }
+
+    /// Reads one generation to its end; and whether anything came.
+    async fn read(&self) -> (End, bool) {
+        let mut came = false;
+        let end = match self.follow(&mut came).await {
+            Ok(never) => never,
+            Err(end) => end,
+        };
+        (end, came)
+    }
+
+    async fn follow(&self, came: &mut bool) -> Result<End, End> {
+        let consumer = self.begin().await?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(self.options.max_in_flight)
+            .expires(ASK)
+            .heartbeat(HEARTBEAT)
+            .messages();
+        let mut messages = messages.await.map_err(End::failed)?;
+        let (mut handed, mut last) = (0, 0);
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(End::failed)?;
+            let info = message.info().map_err(End::failed)?;
+            handed += 1;
+            if info.consumer_sequence != handed {
+                return Err(End::Gap);
+            }
+            let (sequence, again) = (info.stream_sequence, info.stream_sequence <= last);
+            last = last.max(sequence);
+            *came = true;
+            self.arrived(message, sequence, again);
+        }
+        Err(End::Failed("the broker ended it".to_owned()))
+    }
+
+    fn arrived(&self, message: Message, sequence: u64, again: bool) {
+        let Some(answer) = message.reply.clone() else {
+            return;
+        };
+        let place = Place {
+            stream: self.number,
+            sequence,
+        };
+        if self.desk.holds(place, &answer) {
+            return;
+        }
+        if again {
+            // Settled, and the broker did not hear of it.
+            return self.desk.say(Word::Ack(answer));
+        }
+        match serde_json::from_slice::<Envelope>(&message.payload) {
+            Ok(event) if self.desk.types.iter().any(|kind| *kind == event.kind) => {
+                self.desk.add(place, answer, event);
+            }
+            // The filter may let more through than is wanted.
+            Ok(_) => self.desk.say(Word::Ack(answer)),
+            Err(_) => {
+                tracing::error!(
+                    consumer = %self.base, sequence,
+                    "the stream holds what is no event; it is skipped"
+                );
+                self.desk.say(Word::Term(answer));
+            }
+        }
+    }
+
+    /// The consumer to read from: the newest where nobody has read from it, else
+    /// one more, from where the newest stands; those before it are deleted.
+    async fn begin(&self) -> Result<PullConsumer, End> {
+        let names = consumers(&self.stream).await.map_err(End::failed)?;
+        let consumer = match self.newest(&names) {
+            // Somebody deleted it. What is left in the stream has been settled by nobody.
+            None => self.make(0, DeliverPolicy::All).await?,
+            Some(newest) => self.after(newest).await?,
+        };
+        let current = &consumer.cached_info().name;
+        for name in names.iter().filter(|name| *name != current) {
+            if names::generation(&self.base, name).is_some() {
+                let deleted = self.stream.delete_consumer(name).await;
+                deleted.map_err(End::failed)?;
+            }
+        }
+        Ok(consumer)
+    }
+
+    async fn after(&self, newest: u64) -> Result<PullConsumer, End> {
+        let name = format!("{}{newest}", self.base);
+        let info = self.stream.consumer_info(&name).await;
+        let info = info.map_err(End::failed)?;
+        let fits = info.config.filter_subject == self.filter
+            && info.config.ack_wait == self.options.ack_wait
+            && info.config.max_ack_pending == self.max_ack_pending();
+        if fits && info.delivered.consumer_sequence == 0 {
+            let consumer = self.stream.get_consumer(&name).await;
+            return consumer.map_err(End::failed);
+        }
+        let start_sequence = info.ack_floor.stream_sequence + 1;
+        let from = DeliverPolicy::ByStartSequence { start_sequence };
+        self.make(newest + 1, from).await
+    }
+
+    async fn make(&self, generation: u64, from: DeliverPolicy) -> Result<PullConsumer, End> {
+        let config = Config {
+            durable_name: Some(format!("{}{generation}", self.base)),
+            deliver_policy: from,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.options.ack_wait,
+            max_deliver: -1,
+            filter_subject: self.filter.clone(),
+            max_ack_pending: self.max_ack_pending(),
+            ..Config::default()
+        };
+        let made = self.stream.create_consumer(config).await;
+        made.map_err(End::failed)
+    }
+
+    fn max_ack_pending(&self) -> i64 {
+        i64::try_from(self.options.max_in_flight).unwrap_or(i64::MAX)
+    }
+
+    fn newest(&self, names: &[String]) -> Option<u64> {
+        let generations = names.iter().map(|name| names::generation(&self.base, name));
+        generations.flatten().max()
+    }
+}
+
+/// The names of a stream's consumers.
+pub(crate) async fn consumers(stream: &Stream<Info>) -> Result<Vec<String>, NatsError> {
+    let names: Vec<_> = stream.consumer_names().collect().await;
+    let names: Result<_, _> = names.into_iter().collect();
+    names.map_err(NatsError::other)
+}

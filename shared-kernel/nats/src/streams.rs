@@ -1,0 +1,241 @@
+//! The streams: one for each family of events, made where it is missing and
+//! brought up to date where it differs. It keeps an event until every consumer
+//! has settled it, and a full one refuses more, so that a handler that is away
+//! makes the relays wait and loses nothing.
+
+use std::collections::HashMap;
+
+use async_nats::jetstream::context::{
+    CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind,
+};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream,
+};
+use async_nats::jetstream::{self, ErrorCode};
+use tokio::sync::Mutex;
+
+use crate::{NatsError, NatsOptions, names};
+
+/// The streams that are known to be as they must be.
+pub(crate) struct Streams {
+    jetstream: jetstream::Context,
+    options: NatsOptions,
+    known: Mutex<HashMap<String, Stream<Info>>>,
+}
+
+impl Streams {
+    pub(crate) fn new(jetstream: jetstream::Context, options: NatsOptions) -> Self {
+        Self {
+            jetstream,
+            options,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The stream of a family, as the settings want it.
+    pub(crate) async fn of(&self, family: &str) -> Result<Stream<Info>, NatsError> {
+        let mut known = self.known.lock().await;
+        if let Some(stream) = known.get(family) {
+            return Ok(stream.clone());
+        }
+        let stream = self.ensure(family).await?;
+        known.insert(family.to_owned(), stream.clone());
+        Ok(stream)
+    }
+
+    /// The stream of a family, if there is one.
+    pub(crate) async fn find(&self, family: &str) -> Result<Option<Stream<Info>>, NatsError> {
+        let name = names::stream(&self.options.prefix, family);
+        match self.jetstream.get_stream(&name).await {
+            Ok(stream) => Ok(Some(stream)),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(told)
+                    if told.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(None)
+                }
+                _ => Err(NatsError::other(error)),
+            },
+        }
+    }
+
+    /// Looks again at the next need: somebody may have deleted it.
+    pub(crate) async fn forget(&self, family: &str) {
+        self.known.lock().await.remove(family);
+    }
+
+    async fn ensure(&self, family: &str) -> Result<Stream<Info>, NatsError> {
+        let wanted = self.wanted(family);
+        if let Some(found) = self.find(family).await? {
+            return self.adjust(found, wanted).await;
+        }
+        match self.jetstream.create_stream(&wanted).await {
+            Ok(stream) => Ok(stream),
+            Err(error) => match (error.kind(), self.find(family).await) {
+                // Another process was faster, with other settings.
+                (CreateStreamErrorKind::JetStream(told), Ok(Some(found)))
+                    if told.error_code() == ErrorCode::STREAM_NAME_EXIST =>
+                {
+                    self.adjust(found, wanted).await
+                }
+                _ => Err(self.refusal(&wanted, &error)),
+            },
+        }
+    }
+
+    fn wanted(&self, family: &str) -> Config {
+        let options = &self.options;
+        Config {
+            name: names::stream(&options.prefix, family),
+            description: Some(description(options.partitions)),
+            subjects: vec![names::subjects(&options.prefix, family)],
+            retention: RetentionPolicy::Interest,
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            num_replicas: options.replicas,
+            max_bytes: limit(options.max_bytes),
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_message_size: -1,
+            max_consumers: -1,
+            max_age: options.max_age.unwrap_or_default(),
+            duplicate_window: options.dedup_window,
+            ..Config::default()
+        }
+    }
+
+    /// Brings a stream that exists up to date; refuses one that can't be.
+    async fn adjust(&self, found: Stream<Info>, wanted: Config) -> Result<Stream<Info>, NatsError> {
+        let has = &found.cached_info().config;
+        self.check_for_good(has, &wanted)?;
+        let changes = changes(has, &wanted);
+        if changes.is_empty() {
+            return Ok(found);
+        }
+        let updated = self.jetstream.update_stream(&wanted).await;
+        updated.map_err(|error| self.refusal(&wanted, &error))?;
+        tracing::info!(stream = wanted.name, changed = %changes.join(", "), "a stream was brought up to date");
+        let found = self.jetstream.get_stream(&wanted.name).await;
+        found.map_err(NatsError::other)
+    }
+
+    /// What no stream can change, or must not while it holds events.
+    fn check_for_good(&self, has: &Config, wanted: &Config) -> Result<(), NatsError> {
+        let drift = |what: String, setting| NatsError::Drift {
+            stream: wanted.name.clone(),
+            what,
+            setting,
+        };
+        if has.retention != wanted.retention || has.storage != wanted.storage {
+            let what = "another retention or storage than this program gives (interest, file), so it is somebody else's; this name comes from bus.nats.prefix";
+            return Err(drift(what.to_owned(), "bus.nats.prefix"));
+        }
+        let partitions = has.description.as_deref().and_then(partitions);
+        let options = &self.options;
+        match partitions {
+            Some(partitions) if partitions == options.partitions => Ok(()),
+            Some(partitions) => {
+                let what = format!(
+                    "{partitions} partitions, and bus.nats.partitions is {}: a key's events would change places while some are under way",
+                    options.partitions
+                );
+                Err(drift(what, "bus.nats.partitions"))
+            }
+            None => {
+                let what = "no mark of this program in its description, so it is somebody else's; this name comes from bus.nats.prefix";
+                Err(drift(what.to_owned(), "bus.nats.prefix"))
+            }
+        }
+    }
+
+    fn refusal(&self, wanted: &Config, error: &CreateStreamError) -> NatsError {
+        let (stream, reason) = (wanted.name.clone(), error.to_string());
+        let CreateStreamErrorKind::JetStream(told) = error.kind() else {
+            return NatsError::other(error);
+        };
+        match told.error_code() {
+            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+            | ErrorCode::MAXIMUM_STREAMS_LIMIT => NatsError::NoRoom { stream, reason },
+            ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED => NatsError::Replicas {
+                stream,
+                replicas: wanted.num_replicas,
+                reason,
+            },
+            _ => NatsError::Other(format!(
+                "the stream {stream} can't be as it must be: {reason}"
+            )),
+        }
+    }
+}
+
+/// As a stream has it: -1 for no bound.
+fn limit(bytes: u64) -> i64 {
+    match i64::try_from(bytes) {
+        Ok(0) | Err(_) => -1,
+        Ok(bytes) => bytes,
+    }
+}
+
+const MARK: &str = "Cleave's events on their way to their handlers, in partitions: ";
+
+fn description(partitions: u16) -> String {
+    format!("{MARK}{partitions}")
+}
+
+fn partitions(description: &str) -> Option<u16> {
+    description.strip_prefix(MARK)?.parse().ok()
+}
+
+/// The names of what differs.
+fn changes(has: &Config, wanted: &Config) -> Vec<&'static str> {
+    let differences = [
+        ("subjects", has.subjects != wanted.subjects),
+        ("discard", has.discard != wanted.discard),
+        ("replicas", has.num_replicas != wanted.num_replicas),
+        ("max_bytes", has.max_bytes != wanted.max_bytes),
+        ("max_msgs", has.max_messages != wanted.max_messages),
+        (
+            "max_msgs_per_subject",
+            has.max_messages_per_subject != wanted.max_messages_per_subject,
+        ),
+        (
+            "max_msg_size",
+            has.max_message_size != wanted.max_message_size,
+        ),
+        ("max_age", has.max_age != wanted.max_age),
+        (
+            "duplicate_window",
+            has.duplicate_window != wanted.duplicate_window,
+        ),
+    ];
+    let differing = differences.into_iter().filter(|(_, differs)| *differs);
+    differing.map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_tells_the_partitions() {
+        assert_eq!(partitions(&description(4)), Some(4));
+        assert_eq!(partitions("my own stream"), None);
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let wanted = Config {
+            max_messages: -1,
+            ..Config::default()
+        };
+        assert!(changes(&wanted, &wanted).is_empty());
+        let has = Config {
+            max_messages: 7,
+            ..wanted.clone()
+        };
+        assert_eq!(changes(&has, &wanted), ["max_msgs"]);
+    }
+}

