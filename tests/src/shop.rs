@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use cleave::assembly::World;
 use cleave::service::Service;
-use cleave::settings::{DatabaseSettings, DatabaseUrl, Layers, Settings};
+use cleave::settings::{BusKind, DatabaseSettings, DatabaseUrl, Layers, Settings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::broker::Broker;
 use crate::postgres;
 use crate::stores::over_postgres;
 
@@ -21,6 +22,8 @@ pub struct Shop {
     pub admin: String,
     /// The data folder; removed with the shop.
     pub folder: TempDir,
+    /// The broker, where this run's shops have one.
+    _broker: Option<Broker>,
 }
 
 /// Asks a server; every answer with its status and its body.
@@ -228,6 +231,26 @@ pub fn address(postal_code: &str) -> Value {
     json!({ "name": "A Customer", "line1": "1 High Street", "city": "London", "postal_code": postal_code, "country": "GB" })
 }
 
+/// Names, in the environment, what carries the events of every shop of this run.
+const BUS: &str = "CLEAVE_TEST_BUS";
+
+/// The broker of a shop, in a run whose shops have one.
+///
+/// # Panics
+/// Where the run asks for what there is not.
+async fn broker(settings: &mut Settings) -> Option<Broker> {
+    match std::env::var(BUS).as_deref() {
+        Err(_) | Ok("in_process") => None,
+        Ok("nats") => {
+            let broker = Broker::start().await;
+            settings.bus.kind = BusKind::Nats;
+            settings.bus.nats.url = Some(broker.url());
+            Some(broker)
+        }
+        Ok(other) => panic!("{BUS} is `in_process` or `nats`, and not `{other}`"),
+    }
+}
+
 impl Shop {
     /// Opens one with these settings (`shipping.simulated.pickup_after`, `never`),
     /// given as the program's environment gives them: what needs nothing else may
@@ -273,6 +296,7 @@ impl Shop {
         // Hashing as cheap as the library lets it be.
         settings.user.hashing.memory_kib = 8;
         settings.user.hashing.iterations = 1;
+        let broker = broker(&mut settings).await;
         let service = Service::start(&settings, World::default(), false)
             .await
             .expect("the shop opens");
@@ -283,6 +307,7 @@ impl Shop {
             client,
             admin,
             folder,
+            _broker: broker,
         }
     }
 

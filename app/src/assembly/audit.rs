@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_hosting::{Auditor, Context};
+use cleave_messaging::EventBus;
 
 use super::World;
 use crate::audit::{EventsAuditor, Route};
@@ -12,6 +13,7 @@ use crate::audit::{EventsAuditor, Route};
 /// The auditors over `contexts`; to be asked before their handlers begin to run.
 pub(super) fn auditors(
     contexts: &[Context],
+    bus: &Arc<dyn EventBus>,
     world: &World,
     memory: Duration,
 ) -> Vec<Arc<dyn Auditor>> {
@@ -27,6 +29,7 @@ pub(super) fn auditors(
     auditors.push(Arc::new(EventsAuditor {
         outboxes,
         routes,
+        bus: bus.clone(),
         clock: world.clock.clone(),
         memory,
     }));

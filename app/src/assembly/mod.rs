@@ -3,6 +3,7 @@
 //! what they do in the background.
 
 mod audit;
+mod bus;
 mod contexts;
 mod meters;
 mod running;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use cleave_hosting::{Auditor, Context};
 use cleave_inventory::Catalogue;
-use cleave_messaging::{EventBus, InProcessBus};
+use cleave_messaging::EventBus;
 use cleave_order::Rebuild;
 use cleave_store::{OpenError, Store};
 use cleave_user::Accounts;
@@ -131,10 +132,7 @@ impl Assembly {
     pub async fn build(settings: &Settings, world: World) -> Result<Self, StartError> {
         let stores = stores::Stores::open(settings).await?;
         let secret = secret::load_or_make(&settings.data_dir)?;
-        let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(
-            &settings.bus.in_process,
-            world.clock.clone(),
-        ));
+        let bus = bus::open(&settings.bus, &world).await?;
         contexts::build(settings, &world, stores, secret, bus)
     }
 
@@ -150,7 +148,12 @@ impl Assembly {
 
     /// Who counts the invariants; to be asked before [`Assembly::start`].
     pub fn auditors(&self) -> Vec<Arc<dyn Auditor>> {
-        audit::auditors(&self.contexts, &self.world, self.inbox_retention)
+        audit::auditors(
+            &self.contexts,
+            &self.bus,
+            &self.world,
+            self.inbox_retention,
+        )
     }
 
     /// Subscribes every handler, and lets relays and background tasks go.
@@ -167,6 +170,7 @@ impl Assembly {
 
     /// Closes what `build` opened, for commands that only look.
     pub async fn close(self) {
+        self.bus.close().await;
         for context in self.contexts {
             context.store.close().await;
         }

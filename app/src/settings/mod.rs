@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use cleave_inventory::InventorySettings;
 use cleave_messaging::{ConsumerOptions, InProcessOptions, RelayOptions};
+use cleave_nats::NatsOptions;
 use cleave_notification::NotificationSettings;
 use cleave_order::OrderSettings;
 use cleave_payment::PaymentSettings;
@@ -234,7 +235,19 @@ pub struct BusSettings {
     /// From the bus to the handlers.
     pub consumer: ConsumerOptions,
     /// The NATS broker.
-    pub nats: NatsSettings,
+    pub nats: NatsOptions,
+}
+
+impl BusSettings {
+    /// What carries events, and where it is, go together.
+    fn validate(&self) -> Result<(), String> {
+        self.nats.validate()?;
+        match (self.kind, &self.nats.url) {
+            (BusKind::Nats, None) => Err("bus.kind is \"nats\" and bus.nats.url is not set; set it to where the broker is, as in nats://127.0.0.1:4222".to_owned()),
+            (BusKind::InProcess, Some(_)) => Err("bus.nats.url is set and bus.kind is \"in_process\"; set bus.kind to \"nats\", or leave bus.nats.url unset".to_owned()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What carries events.
@@ -246,14 +259,6 @@ pub enum BusKind {
     InProcess,
     /// A NATS server with JetStream.
     Nats,
-}
-
-/// The settings of `bus.nats`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NatsSettings {
-    /// Where the broker is.
-    pub url: Option<String>,
 }
 
 /// The settings of `topology`: `local`, or the base URL where a context runs.
@@ -344,6 +349,7 @@ impl Settings {
         self.bus.in_process.validate()?;
         self.bus.relay.validate()?;
         self.bus.consumer.validate()?;
+        self.bus.validate()?;
         if self.admin.email.is_some() != self.admin.password.is_some() {
             return Err(
                 "admin.email and admin.password go together: set both, or neither".to_owned(),
@@ -372,9 +378,6 @@ impl Settings {
                     "{name}: this version runs every context in one process; set {name} to \"local\" or leave it unset"
                 ));
             }
-        }
-        if self.bus.kind != BusKind::InProcess || self.bus.nats.url.is_some() {
-            return Err("bus: this version carries events in-process; set bus.kind to \"in_process\" and leave bus.nats.url unset".to_owned());
         }
         if self.fulfilment.style != Style::Orchestrated {
             return Err("fulfilment.style: this version fulfils orders by the orchestrated saga; set it to \"orchestrated\" or leave it unset".to_owned());

@@ -1,6 +1,9 @@
 //! Why the broker can't be used. Each message names the setting and what to do
 //! about it; none shows a password, nor a URL, which may hold one.
 
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
+use async_nats::jetstream::stream::Config;
 use cleave_messaging::BusError;
 
 /// Why the broker can't be used.
@@ -104,6 +107,29 @@ pub enum NatsError {
 impl NatsError {
     pub(crate) fn other(error: impl std::fmt::Display) -> Self {
         Self::Other(error.to_string())
+    }
+
+    /// Why a stream can't be as it is wanted.
+    pub(crate) fn of_stream(wanted: &Config, error: &CreateStreamError) -> Self {
+        let (stream, reason) = (wanted.name.clone(), error.to_string());
+        let CreateStreamErrorKind::JetStream(told) = error.kind() else {
+            return Self::other(error);
+        };
+        match told.error_code() {
+            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+            | ErrorCode::MAXIMUM_STREAMS_LIMIT => Self::NoRoom { stream, reason },
+            ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED => Self::Replicas {
+                stream,
+                replicas: wanted.num_replicas,
+                reason,
+            },
+            _ => Self::Other(format!(
+                "the stream {stream} can't be as it must be: {reason}"
+            )),
+        }
     }
 }
 

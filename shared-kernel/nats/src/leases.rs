@@ -42,10 +42,7 @@ impl Leases {
         owner: String,
     ) -> Result<Self, NatsError> {
         let name = format!("{}-leases", options.prefix);
-        let bucket = bucket(jetstream, &name, options).await.map_err(|error| {
-            let why = format!("the bucket {name} can't be as it must be: {error}");
-            NatsError::Other(why)
-        })?;
+        let bucket = bucket(jetstream, &name, options).await?;
         Ok(Self {
             bucket,
             span: options.lease,
@@ -98,7 +95,7 @@ async fn bucket(
     jetstream: &jetstream::Context,
     name: &str,
     options: &NatsOptions,
-) -> Result<Store, async_nats::Error> {
+) -> Result<Store, NatsError> {
     let wanted = Config {
         name: format!("KV_{name}"),
         description: Some("Who reads which part of which stream".to_owned()),
@@ -113,10 +110,14 @@ async fn bucket(
         allow_direct: true,
         ..Config::default()
     };
-    let found = jetstream.get_or_create_stream(&wanted).await?;
+    let refused = |error| NatsError::of_stream(&wanted, &error);
+    let found = jetstream.get_or_create_stream(&wanted).await;
+    let found = found.map_err(refused)?;
     let has = &found.cached_info().config;
     if has.max_age != wanted.max_age || has.num_replicas != wanted.num_replicas {
-        jetstream.update_stream(&wanted).await?;
+        let updated = jetstream.update_stream(&wanted).await;
+        updated.map_err(refused)?;
     }
-    Ok(jetstream.get_key_value(name).await?)
+    let bucket = jetstream.get_key_value(name).await;
+    bucket.map_err(NatsError::other)
 }

@@ -5,9 +5,7 @@
 
 use std::collections::HashMap;
 
-use async_nats::jetstream::context::{
-    CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind,
-};
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream,
 };
@@ -78,7 +76,7 @@ impl Streams {
                 {
                     self.adjust(found, wanted).await
                 }
-                _ => Err(self.refusal(&wanted, &error)),
+                _ => Err(NatsError::of_stream(&wanted, &error)),
             },
         }
     }
@@ -113,7 +111,7 @@ impl Streams {
             return Ok(found);
         }
         let updated = self.jetstream.update_stream(&wanted).await;
-        updated.map_err(|error| self.refusal(&wanted, &error))?;
+        updated.map_err(|error| NatsError::of_stream(&wanted, &error))?;
         tracing::info!(stream = wanted.name, changed = %changes.join(", "), "a stream was brought up to date");
         let found = self.jetstream.get_stream(&wanted.name).await;
         found.map_err(NatsError::other)
@@ -145,28 +143,6 @@ impl Streams {
                 let what = "no mark of this program in its description, so it is somebody else's; this name comes from bus.nats.prefix";
                 Err(drift(what.to_owned(), "bus.nats.prefix"))
             }
-        }
-    }
-
-    fn refusal(&self, wanted: &Config, error: &CreateStreamError) -> NatsError {
-        let (stream, reason) = (wanted.name.clone(), error.to_string());
-        let CreateStreamErrorKind::JetStream(told) = error.kind() else {
-            return NatsError::other(error);
-        };
-        match told.error_code() {
-            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
-            | ErrorCode::INSUFFICIENT_RESOURCES
-            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
-            | ErrorCode::MAXIMUM_STREAMS_LIMIT => NatsError::NoRoom { stream, reason },
-            ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED => NatsError::Replicas {
-                stream,
-                replicas: wanted.num_replicas,
-                reason,
-            },
-            _ => NatsError::Other(format!(
-                "the stream {stream} can't be as it must be: {reason}"
-            )),
         }
     }
 }

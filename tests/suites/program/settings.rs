@@ -44,7 +44,7 @@ fn settings_that_cannot_be_read_are_named() {
         2,
         &["log.format", "pretty", "json"],
     );
-    refused(&serve(&[("CLEAVE__BUS__KIND", "nats")]), 2, &["bus.kind"]);
+    refused(&serve(&[("CLEAVE__BUS__KIND", "nats")]), 2, &["bus.nats.url"]);
     refused(
         &serve(&[("CLEAVE__DATABASE__URL", "mysql://shop:secret@x/shop")]),
         2,
@@ -105,6 +105,7 @@ fn settings_that_are_out_of_range_are_named_with_their_origin() {
     for (name, key) in [
         ("BUS__IN_PROCESS__QUEUE", "bus.in_process.queue must"),
         ("BUS__RELAY__IN_FLIGHT", "bus.relay.in_flight must"),
+        ("BUS__NATS__PARTITIONS", "bus.nats.partitions must"),
         (
             "DATABASE__SQLITE__WRITE_QUEUE",
             "database.sqlite.write_queue must",

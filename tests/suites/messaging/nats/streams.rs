@@ -1,0 +1,156 @@
+//! What the program makes at the broker, and what it finds there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleave_messaging::conformance::Sample;
+use cleave_messaging::{EventBus, Settle, Subscription};
+use cleave_nats::{NatsError, NatsOptions};
+use cleave_tests::broker::Broker;
+use futures::StreamExt;
+
+use super::{open, options, try_open};
+
+fn wanted(sample: &Sample) -> Subscription {
+    Subscription {
+        consumer: sample.name("handler"),
+        types: vec![sample.name("thing")],
+    }
+}
+
+/// Makes a stream, and a consumer that has handled an event.
+async fn made(options: &NatsOptions, sample: &Sample) {
+    let bus = open(options.clone()).await;
+    let mut stream = bus.subscribe(wanted(sample)).await.expect("subscribes");
+    send(&bus, sample, "a").await;
+    stream.next().await.expect("an event").settle(Settle::Ack);
+    bus.close().await;
+}
+
+async fn send(bus: &Arc<dyn EventBus>, sample: &Sample, subject: &str) {
+    let event = sample.event(&sample.name("thing"), subject);
+    let receipt = bus.publish(event).await.expect("published");
+    receipt.await.expect("stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_settings_bring_what_exists_up_to_date() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    made(&options(&broker), &sample).await;
+    let other = NatsOptions {
+        max_bytes: 1 << 20,
+        max_age: Some(Duration::from_hours(1)),
+        dedup_window: Duration::from_mins(1),
+        lease: Duration::from_secs(2),
+        ack_wait: Duration::from_secs(7),
+        max_in_flight: 5,
+        ..options(&broker)
+    };
+    let bus = open(other).await;
+    let mut stream = bus.subscribe(wanted(&sample)).await.expect("subscribes");
+    for number in 0..12 {
+        send(&bus, &sample, &format!("subject-{number}")).await;
+    }
+    let mut in_hand = Vec::new();
+    while in_hand.len() < 5 {
+        in_hand.push(stream.next().await.expect("an event"));
+    }
+    let more = tokio::time::timeout(Duration::from_millis(150), stream.next()).await;
+    assert!(more.is_err(), "five in hand, and no more");
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_while_nobody_listened_comes_first() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    made(&options(&broker), &sample).await;
+    let bus = open(options(&broker)).await;
+    send(&bus, &sample, "a").await;
+    assert_eq!(bus.backlog(&wanted(&sample)).await.expect("told"), 1);
+    let mut stream = bus.subscribe(wanted(&sample)).await.expect("subscribes");
+    stream.next().await.expect("an event").settle(Settle::Ack);
+    let none = async {
+        while bus.backlog(&wanted(&sample)).await.expect("told") > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), none).await;
+    waited.expect("nothing is left");
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stream_refuses_and_takes_again_when_there_is_room() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let small = NatsOptions {
+        max_bytes: 4096,
+        ..options(&broker)
+    };
+    let bus = open(small).await;
+    let mut stream = bus.subscribe(wanted(&sample)).await.expect("subscribes");
+    let mut stored = 0;
+    let refused = loop {
+        let event = sample.event(&sample.name("thing"), "a");
+        let receipt = bus.publish(event.clone()).await.expect("handed over");
+        match receipt.await {
+            Ok(()) => stored += 1,
+            Err(_) => break event,
+        }
+        assert!(stored < 100, "it is never full");
+    };
+    for _ in 0..stored {
+        stream.next().await.expect("an event").settle(Settle::Ack);
+    }
+    let again = async {
+        loop {
+            let receipt = bus.publish(refused.clone()).await.expect("handed over");
+            if receipt.await.is_ok() {
+                break;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), again).await;
+    waited.expect("there is room again");
+    let last = stream.next().await.expect("an event");
+    assert_eq!(last.envelope.id, refused.id);
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_in_other_partitions_are_refused() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    made(&options(&broker), &sample).await;
+    let other = NatsOptions {
+        partitions: 8,
+        ..options(&broker)
+    };
+    let bus = open(other).await;
+    let refused = bus.subscribe(wanted(&sample)).await.err().expect("refused");
+    let told = refused.to_string();
+    assert!(told.contains("bus.nats.partitions"), "{told}");
+    assert!(told.contains("4 partitions"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_with_too_little_room_is_named_with_the_stream() {
+    let lines = "jetstream { store_dir: \"STORE\", max_file_store: 1048576 }";
+    let broker = Broker::start_with(lines).await;
+    let sample = Sample::default();
+    let bus = open(options(&broker)).await;
+    let refused = bus.subscribe(wanted(&sample)).await.err().expect("refused");
+    let told = refused.to_string();
+    assert!(told.contains("bus.nats.max_bytes"), "{told}");
+    assert!(told.contains("cleave-conformance"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_none_keeps_no_replicas() {
+    let broker = Broker::start().await;
+    let three = NatsOptions {
+        replicas: 3,
+        ..options(&broker)
+    };
+    let refused = try_open(three).await.err().expect("refused");
+    assert!(matches!(refused, NatsError::Replicas { .. }), "{refused}");
+    assert!(refused.to_string().contains("bus.nats.replicas"), "{refused}");
+}
