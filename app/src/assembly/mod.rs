@@ -148,12 +148,7 @@ impl Assembly {
 
     /// Who counts the invariants; to be asked before [`Assembly::start`].
     pub fn auditors(&self) -> Vec<Arc<dyn Auditor>> {
-        audit::auditors(
-            &self.contexts,
-            &self.bus,
-            &self.world,
-            self.inbox_retention,
-        )
+        audit::auditors(&self.contexts, &self.bus, &self.world, self.inbox_retention)
     }
 
     /// Subscribes every handler, and lets relays and background tasks go.

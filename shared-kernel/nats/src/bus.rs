@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::Client;
 use async_trait::async_trait;
@@ -20,6 +21,9 @@ use crate::publisher::Publisher;
 use crate::reader::{Reader, consumers};
 use crate::streams::Streams;
 use crate::{NatsError, NatsOptions, names};
+
+/// How long the end of the bus waits for what is left to be said.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// The bus over NATS JetStream.
 pub struct NatsBus {
@@ -52,7 +56,7 @@ impl NatsBus {
         let streams = Arc::new(Streams::new(jetstream.clone(), options.clone()));
         let (words, heard) = mpsc::unbounded_channel();
         // Ends by itself: when the bus is gone, and all that is in hand is settled.
-        TaskTracker::new().spawn(pass_on(client, heard));
+        TaskTracker::new().spawn(pass_on(client, standing.clone(), heard));
         Ok(Self {
             publisher: Publisher::new(
                 jetstream,
@@ -111,6 +115,7 @@ impl NatsBus {
         for (number, (family, kinds)) in families.into_iter().enumerate() {
             let stream = self.streams.of(family).await?;
             let existing = consumers(&stream).await?;
+            let info = stream.get_info().await.map_err(NatsError::other)?;
             for partition in 0..self.options.partitions {
                 let reader = Reader {
                     stream: stream.clone(),
@@ -119,9 +124,11 @@ impl NatsBus {
                     filter: names::filter(&self.options.prefix, family, partition, &kinds),
                     options: self.options.clone(),
                     leases: self.leases.clone(),
+                    standing: self.standing.clone(),
                     desk: desk.clone(),
                 };
-                reader.prepare(&existing).await?;
+                let last = info.state.last_sequence;
+                reader.prepare(&existing, last).await?;
                 readers.push(reader);
             }
         }
@@ -217,20 +224,22 @@ impl Drop for NatsBus {
 }
 
 /// Tells the broker what has been settled. It outlives the bus by what is still in hand.
-async fn pass_on(client: Client, mut words: mpsc::UnboundedReceiver<Word>) {
+async fn pass_on(client: Client, standing: Standing, mut words: mpsc::UnboundedReceiver<Word>) {
     while let Some(word) = words.recv().await {
-        let said = match word {
-            Word::Ack(answer) => client.publish(answer, "+ACK".into()).await,
-            Word::Term(answer) => client.publish(answer, "+TERM".into()).await,
+        let (answer, payload) = match word {
+            Word::Ack(answer) => (answer, "+ACK"),
+            Word::Term(answer) => (answer, "+TERM"),
             Word::Flush(said) => {
                 // A broker that is away does not hold up the end; it asks again.
-                let patience = std::time::Duration::from_secs(1);
-                let _ = tokio::time::timeout(patience, client.flush()).await;
+                let _ = tokio::time::timeout(FLUSH, client.flush()).await;
                 let _ = said.send(());
                 continue;
             }
         };
-        if let Err(error) = said {
+        if answer.connected != standing.now() {
+            continue;
+        }
+        if let Err(error) = client.publish(answer.subject, payload.into()).await {
             tracing::debug!(%error, "an acknowledgement was not sent; the event comes again");
         }
     }

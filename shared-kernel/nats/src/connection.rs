@@ -2,13 +2,12 @@
 //! with waits that grow. What it says of itself is logged where it changes.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::context::{ContextBuilder, RequestErrorKind};
 use async_nats::jetstream::{self};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use tokio::sync::watch;
 
 use crate::options::addresses;
 use crate::{NatsError, NatsOptions};
@@ -18,24 +17,57 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Whether the broker is there.
-#[derive(Clone, Default)]
-pub(crate) struct Standing(Arc<AtomicBool>);
+/// The oldest version seen to refuse what a stream full by bytes can't take.
+/// 2.9.10 reckons without the frame of a message, and so makes room instead.
+const KEEPS_WHAT_IS_FULL: (i64, i64, i64) = (2, 10, 25);
+
+/// Whether the broker is there, and for the how-manieth time.
+#[derive(Clone)]
+pub(crate) struct Standing(watch::Sender<Connected>);
+
+/// A connection by its number: odd while it stands, even between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Connected(u64);
+
+impl Connected {
+    fn stands(self) -> bool {
+        self.0 % 2 == 1
+    }
+}
 
 impl Standing {
+    fn new() -> Self {
+        Self(watch::Sender::default())
+    }
+
+    pub(crate) fn now(&self) -> Connected {
+        *self.0.borrow()
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.now().stands()
+    }
+
+    /// Returns once this connection has ended.
+    pub(crate) async fn left(&self, connected: Connected) {
+        let mut changes = self.0.subscribe();
+        // The sender is this value's own, so it can't be gone.
+        let _ = changes.wait_for(|now| *now != connected).await;
     }
 
     fn set(&self, connected: bool) {
         metrics::gauge!("cleave_bus_connected").set(if connected { 1.0 } else { 0.0 });
-        if self.0.swap(connected, Ordering::AcqRel) == connected {
-            return;
-        }
-        if connected {
-            tracing::info!("connected to the broker");
-        } else {
-            tracing::warn!("the broker is away; events wait in the outboxes until it is back");
+        let changed = self.0.send_if_modified(|now| {
+            let changes = now.stands() != connected;
+            now.0 += u64::from(changes);
+            changes
+        });
+        match (changed, connected) {
+            (true, true) => tracing::info!("connected to the broker"),
+            (true, false) => {
+                tracing::warn!("the broker is away; events wait in the outboxes until it is back");
+            }
+            (false, _) => {}
         }
     }
 }
@@ -52,7 +84,7 @@ impl Connection {
         let url = options.url.as_deref().ok_or(NatsError::Unset)?;
         let servers = addresses(url).map_err(NatsError::Setting)?;
         let place = places(&servers);
-        let standing = Standing::default();
+        let standing = Standing::new();
         let connect = connect_options(options, standing.clone()).await?;
         let client = connect
             .connect(servers)
@@ -65,6 +97,11 @@ impl Connection {
             .backpressure_on_inflight(true)
             .build(client.clone());
         demand_jetstream(&jetstream, &place).await?;
+        let (major, minor, patch) = KEEPS_WHAT_IS_FULL;
+        if options.max_bytes > 0 && !client.is_server_compatible(major, minor, patch) {
+            let version = client.server_info().version;
+            return Err(NatsError::Dropping { place, version });
+        }
         Ok(Self {
             client,
             jetstream,
@@ -125,7 +162,7 @@ async fn connect_options(
         let setting = "bus.nats.credentials_file";
         readable(setting, path).await?;
         let read = connect.credentials_file(path).await;
-        connect = read.map_err(|error| file(setting, path, error))?;
+        connect = read.map_err(|error| file(setting, path, &error))?;
     }
     if let Some(path) = &options.tls.ca_file {
         readable("bus.nats.tls.ca_file", path).await?;
@@ -141,10 +178,10 @@ async fn connect_options(
 
 async fn readable(setting: &'static str, path: &Path) -> Result<(), NatsError> {
     let read = tokio::fs::read(path).await;
-    read.map(drop).map_err(|error| file(setting, path, error))
+    read.map(drop).map_err(|error| file(setting, path, &error))
 }
 
-fn file(setting: &'static str, path: &Path, error: std::io::Error) -> NatsError {
+fn file(setting: &'static str, path: &Path, error: &std::io::Error) -> NatsError {
     NatsError::File {
         setting,
         path: path.display().to_string(),
@@ -183,6 +220,12 @@ fn places(servers: &[ServerAddr]) -> String {
 
 fn refused(error: &async_nats::ConnectError, place: &str) -> NatsError {
     let place = place.to_owned();
+    if is_garbled(error) {
+        return NatsError::Tls {
+            place,
+            reason: error.to_string(),
+        };
+    }
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             NatsError::Credentials { place }
@@ -200,4 +243,11 @@ fn refused(error: &async_nats::ConnectError, place: &str) -> NatsError {
             reason: error.to_string(),
         },
     }
+}
+
+/// Whether the other end spoke, and its words were no TLS, or none to be trusted.
+fn is_garbled(error: &async_nats::ConnectError) -> bool {
+    let source = std::error::Error::source(error);
+    let system = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    system.is_some_and(|system| system.kind() == std::io::ErrorKind::InvalidData)
 }

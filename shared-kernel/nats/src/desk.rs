@@ -12,6 +12,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::Connected;
+
 /// Where an event stands: the stream, by its place among the subscription's, and
 /// its number there. The same event read twice stands at the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,12 +22,21 @@ pub(crate) struct Place {
     pub(crate) sequence: u64,
 }
 
+/// Where the broker expects an answer, and over which connection: one that has
+/// died in between may not remember what it asked, and would take an answer for
+/// more than it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) subject: Subject,
+    pub(crate) connected: Connected,
+}
+
 /// What the broker is to be told, and where.
 pub(crate) enum Word {
     /// Settled.
-    Ack(Subject),
+    Ack(Answer),
     /// Nothing to be made of it.
-    Term(Subject),
+    Term(Answer),
     /// Answers once all before it has been said.
     Flush(tokio::sync::oneshot::Sender<()>),
 }
@@ -48,7 +59,7 @@ pub(crate) struct Desk {
 struct Inner {
     events: KeyedQueue<Place>,
     /// Where to answer for each event that is not settled: the broker's latest word counts.
-    held: HashMap<Place, Subject>,
+    held: HashMap<Place, Answer>,
     /// Handed over, and neither settled nor put back.
     out: usize,
 }
@@ -75,7 +86,7 @@ impl Desk {
 
     /// Whether an event that came again is in hand; if so, answers go to where
     /// the broker now expects them.
-    pub(crate) fn holds(&self, place: Place, answer: &Subject) -> bool {
+    pub(crate) fn holds(&self, place: Place, answer: &Answer) -> bool {
         let mut inner = self.inner.lock();
         let held = inner.held.get_mut(&place);
         held.is_some_and(|held| {
@@ -85,7 +96,7 @@ impl Desk {
     }
 
     /// An event that is not in hand arrived.
-    pub(crate) fn add(&self, place: Place, answer: Subject, envelope: Envelope) {
+    pub(crate) fn add(&self, place: Place, answer: Answer, envelope: Envelope) {
         let ready = {
             let mut inner = self.inner.lock();
             inner.held.insert(place, answer);

@@ -65,9 +65,19 @@ pub enum NatsError {
         /// What the broker said.
         reason: String,
     },
+    /// It would lose events where a stream is full.
+    #[error(
+        "the broker at {place} is version {version}, which drops the oldest event of a stream that is full by bytes; set bus.nats.max_bytes to 0 and bound streams by bus.nats.max_events, or run 2.10.25 or later"
+    )]
+    Dropping {
+        /// Host and port.
+        place: String,
+        /// The broker's version.
+        version: String,
+    },
     /// It has no room for a stream as the settings want it.
     #[error(
-        "the broker has no room for the stream {stream} ({reason}); lower bus.nats.max_bytes, or raise the limits of the broker's JetStream or of this account"
+        "the broker has no room for the stream {stream} ({reason}); lower bus.nats.max_bytes where it is set, or raise the limits of the broker's JetStream or of this account"
     )]
     NoRoom {
         /// The stream.

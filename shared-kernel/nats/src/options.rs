@@ -28,7 +28,9 @@ pub struct NatsOptions {
     pub prefix: String,
     /// Servers of the cluster that keep each stream.
     pub replicas: usize,
-    /// What one stream may hold; a full one makes the relays wait. 0 for no bound.
+    /// Events that one stream may hold; a full one makes the relays wait. 0 for no bound.
+    pub max_events: u64,
+    /// Bytes that one stream may hold, likewise. 0 for no bound.
     pub max_bytes: u64,
     /// How long a stream keeps an event that a handler has not settled.
     #[serde(with = "duration::or_never")]
@@ -76,7 +78,8 @@ impl Default for NatsOptions {
             tls: TlsOptions::default(),
             prefix: "cleave".to_owned(),
             replicas: 1,
-            max_bytes: 1 << 30,
+            max_events: 1_000_000,
+            max_bytes: 0,
             max_age: None,
             dedup_window: Duration::from_mins(2),
             partitions: 4,
@@ -140,8 +143,13 @@ impl NatsOptions {
         if !(1..=64).contains(&self.partitions) {
             return Err("bus.nats.partitions must be 1 to 64".to_owned());
         }
-        if i64::try_from(self.max_bytes).is_err() {
-            return Err("bus.nats.max_bytes must be below 9223372036854775808".to_owned());
+        for (name, bound) in [
+            ("bus.nats.max_events", self.max_events),
+            ("bus.nats.max_bytes", self.max_bytes),
+        ] {
+            if i64::try_from(bound).is_err() {
+                return Err(format!("{name} must be below 9223372036854775808"));
+            }
         }
         for (name, number) in [
             ("bus.nats.max_in_flight", self.max_in_flight),

@@ -5,12 +5,15 @@
 //! reads. It reads without a gap: the broker numbers what it hands to a consumer,
 //! and where a number is missing the reader begins again. And it begins as a new
 //! *generation* of the consumer, a durable one under the next number, so that
-//! nothing which was handed to whoever read before is held back from it.
+//! nothing which was handed to whoever read before is held back from it. A lost
+//! connection is such an end too: the broker may have died, and forgotten what it
+//! had handed out.
 //!
 //! Who reads is decided by a lease. A process that has lost its lease and does
 //! not know yet handles some events that another handles too; each of the two
 //! sees every key in order, and the inbox lets the first of them count.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +25,8 @@ use cleave_vocabulary::Envelope;
 use futures::StreamExt;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::desk::{Desk, Place, Word};
+use crate::connection::{Connected, Standing};
+use crate::desk::{Answer, Desk, Place, Word};
 use crate::leases::{Lease, Leases, Renewed};
 use crate::{NatsError, NatsOptions, names};
 
@@ -44,6 +48,7 @@ pub(crate) struct Reader {
     pub(crate) filter: String,
     pub(crate) options: NatsOptions,
     pub(crate) leases: Leases,
+    pub(crate) standing: Standing,
     pub(crate) desk: Arc<Desk>,
 }
 
@@ -54,6 +59,8 @@ enum End {
     Lost,
     #[error("events were lost on the way")]
     Gap,
+    #[error("the connection was lost")]
+    Away,
     #[error("{0}")]
     Failed(String),
 }
@@ -66,12 +73,13 @@ impl End {
 
 impl Reader {
     /// Makes the consumer where there is none, so that no event which is
-    /// published from now on is missed.
-    pub(crate) async fn prepare(&self, existing: &[String]) -> Result<(), NatsError> {
+    /// published behind `last` is missed. It begins at a number and not at what is
+    /// new: a broker that dies young reckons the latter again, and later.
+    pub(crate) async fn prepare(&self, existing: &[String], last: u64) -> Result<(), NatsError> {
         if self.newest(existing).is_some() {
             return Ok(());
         }
-        let made = self.make(0, DeliverPolicy::New).await;
+        let made = self.make(0, behind(last)).await;
         made.map(drop).map_err(NatsError::other)
     }
 
@@ -140,14 +148,19 @@ impl Reader {
     /// Reads one generation to its end; and whether anything came.
     async fn read(&self) -> (End, bool) {
         let mut came = false;
-        let end = match self.follow(&mut came).await {
-            Ok(never) => never,
+        let connected = self.standing.now();
+        let end = tokio::select! {
+            end = self.follow(connected, &mut came) => end,
+            () = self.standing.left(connected) => Err(End::Away),
+        };
+        let end = match end {
+            Ok(never) => match never {},
             Err(end) => end,
         };
         (end, came)
     }
 
-    async fn follow(&self, came: &mut bool) -> Result<End, End> {
+    async fn follow(&self, connected: Connected, came: &mut bool) -> Result<Infallible, End> {
         let consumer = self.begin().await?;
         let messages = consumer
             .stream()
@@ -167,15 +180,16 @@ impl Reader {
             let (sequence, again) = (info.stream_sequence, info.stream_sequence <= last);
             last = last.max(sequence);
             *came = true;
-            self.arrived(message, sequence, again);
+            self.arrived(&message, connected, sequence, again);
         }
         Err(End::Failed("the broker ended it".to_owned()))
     }
 
-    fn arrived(&self, message: Message, sequence: u64, again: bool) {
-        let Some(answer) = message.reply.clone() else {
+    fn arrived(&self, message: &Message, connected: Connected, sequence: u64, again: bool) {
+        let Some(subject) = message.reply.clone() else {
             return;
         };
+        let answer = Answer { subject, connected };
         let place = Place {
             stream: self.number,
             sequence,
@@ -233,8 +247,7 @@ impl Reader {
             let consumer = self.stream.get_consumer(&name).await;
             return consumer.map_err(End::failed);
         }
-        let start_sequence = info.ack_floor.stream_sequence + 1;
-        let from = DeliverPolicy::ByStartSequence { start_sequence };
+        let from = behind(info.ack_floor.stream_sequence);
         self.make(newest + 1, from).await
     }
 
@@ -260,6 +273,12 @@ impl Reader {
     fn newest(&self, names: &[String]) -> Option<u64> {
         let generations = names.iter().map(|name| names::generation(&self.base, name));
         generations.flatten().max()
+    }
+}
+
+fn behind(sequence: u64) -> DeliverPolicy {
+    DeliverPolicy::ByStartSequence {
+        start_sequence: sequence + 1,
     }
 }
 

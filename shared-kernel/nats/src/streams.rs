@@ -92,7 +92,7 @@ impl Streams {
             storage: StorageType::File,
             num_replicas: options.replicas,
             max_bytes: limit(options.max_bytes),
-            max_messages: -1,
+            max_messages: limit(options.max_events),
             max_messages_per_subject: -1,
             max_message_size: -1,
             max_consumers: -1,
@@ -148,10 +148,10 @@ impl Streams {
 }
 
 /// As a stream has it: -1 for no bound.
-fn limit(bytes: u64) -> i64 {
-    match i64::try_from(bytes) {
+fn limit(bound: u64) -> i64 {
+    match i64::try_from(bound) {
         Ok(0) | Err(_) => -1,
-        Ok(bytes) => bytes,
+        Ok(bound) => bound,
     }
 }
 

@@ -44,7 +44,11 @@ fn settings_that_cannot_be_read_are_named() {
         2,
         &["log.format", "pretty", "json"],
     );
-    refused(&serve(&[("CLEAVE__BUS__KIND", "nats")]), 2, &["bus.nats.url"]);
+    refused(
+        &serve(&[("CLEAVE__BUS__KIND", "nats")]),
+        2,
+        &["bus.nats.url"],
+    );
     refused(
         &serve(&[("CLEAVE__DATABASE__URL", "mysql://shop:secret@x/shop")]),
         2,

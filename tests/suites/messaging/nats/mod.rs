@@ -8,8 +8,8 @@ mod streams;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleave_messaging::conformance::{self, Sample};
 use cleave_messaging::EventBus;
+use cleave_messaging::conformance::{self, Sample};
 use cleave_nats::{NatsBus, NatsError, NatsOptions};
 use cleave_tests::broker::Broker;
 use cleave_vocabulary::SystemClock;

@@ -60,7 +60,12 @@ impl Ledger {
 struct Process(Option<Runtime>);
 
 impl Process {
-    fn start(number: usize, options: NatsOptions, wanted: Subscription, ledger: Arc<Ledger>) -> Self {
+    fn start(
+        number: usize,
+        options: NatsOptions,
+        wanted: Subscription,
+        ledger: Arc<Ledger>,
+    ) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -132,7 +137,11 @@ impl Fleet {
     /// Of two types, so that order holds across them.
     fn events(&self) -> Vec<Arc<Envelope>> {
         let event = |number: usize| {
-            let kind = if number.is_multiple_of(3) { "other" } else { "thing" };
+            let kind = if number.is_multiple_of(3) {
+                "other"
+            } else {
+                "thing"
+            };
             let subject = format!("subject-{}", number % SUBJECTS);
             self.sample.event(&self.sample.name(kind), &subject)
         };

@@ -38,7 +38,7 @@ async fn other_settings_bring_what_exists_up_to_date() {
     let (broker, sample) = (Broker::start().await, Sample::default());
     made(&options(&broker), &sample).await;
     let other = NatsOptions {
-        max_bytes: 1 << 20,
+        max_events: 1000,
         max_age: Some(Duration::from_hours(1)),
         dedup_window: Duration::from_mins(1),
         lease: Duration::from_secs(2),
@@ -83,7 +83,7 @@ async fn what_waited_while_nobody_listened_comes_first() {
 async fn a_full_stream_refuses_and_takes_again_when_there_is_room() {
     let (broker, sample) = (Broker::start().await, Sample::default());
     let small = NatsOptions {
-        max_bytes: 4096,
+        max_events: 20,
         ..options(&broker)
     };
     let bus = open(small).await;
@@ -96,8 +96,9 @@ async fn a_full_stream_refuses_and_takes_again_when_there_is_room() {
             Ok(()) => stored += 1,
             Err(_) => break event,
         }
-        assert!(stored < 100, "it is never full");
+        assert!(stored <= 20, "it is never full");
     };
+    assert_eq!(stored, 20);
     for _ in 0..stored {
         stream.next().await.expect("an event").settle(Settle::Ack);
     }
@@ -132,15 +133,47 @@ async fn streams_in_other_partitions_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_with_too_little_room_is_named_with_the_stream() {
-    let lines = "jetstream { store_dir: \"STORE\", max_file_store: 1048576 }";
+async fn limits_in_the_way_are_named_with_the_stream() {
+    let lines = "jetstream { store_dir: \"STORE\" }\n\
+        accounts { SHOP { jetstream: { max_streams: 1 }, users: [{ user: a, password: b }] } }\n\
+        no_auth_user: a";
     let broker = Broker::start_with(lines).await;
     let sample = Sample::default();
     let bus = open(options(&broker)).await;
     let refused = bus.subscribe(wanted(&sample)).await.err().expect("refused");
     let told = refused.to_string();
-    assert!(told.contains("bus.nats.max_bytes"), "{told}");
+    assert!(told.contains("limits"), "{told}");
     assert!(told.contains("cleave-conformance"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_by_bytes_needs_a_broker_that_keeps_to_it() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let small = NatsOptions {
+        max_bytes: 4096,
+        ..options(&broker)
+    };
+    let bus = match try_open(small).await {
+        Ok(bus) => bus,
+        Err(refused) => {
+            assert!(matches!(refused, NatsError::Dropping { .. }), "{refused}");
+            return;
+        }
+    };
+    let _stream = bus.subscribe(wanted(&sample)).await.expect("subscribes");
+    let mut stored = 0;
+    loop {
+        let event = sample.event(&sample.name("thing"), "a");
+        let receipt = bus.publish(event).await.expect("handed over");
+        if receipt.await.is_err() {
+            break;
+        }
+        stored += 1;
+        assert!(stored < 100, "it is never full");
+    }
+    let waiting = bus.backlog(&wanted(&sample)).await.expect("told");
+    assert_eq!(waiting, stored, "all that was taken is there");
+    bus.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,5 +185,8 @@ async fn a_cluster_that_is_none_keeps_no_replicas() {
     };
     let refused = try_open(three).await.err().expect("refused");
     assert!(matches!(refused, NatsError::Replicas { .. }), "{refused}");
-    assert!(refused.to_string().contains("bus.nats.replicas"), "{refused}");
+    assert!(
+        refused.to_string().contains("bus.nats.replicas"),
+        "{refused}"
+    );
 }
