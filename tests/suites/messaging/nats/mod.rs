@@ -4,6 +4,7 @@
 mod refusals;
 mod sharing;
 mod streams;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,78 @@
+//! An encrypted connection, on which both ends show who they are.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cleave_nats::{NatsError, NatsOptions};
+use cleave_tests::broker::Broker;
+use tempfile::TempDir;
+
+use super::try_open;
+
+fn openssl(folder: &Path, words: &str) {
+    let status = Command::new("openssl")
+        .args(words.split_whitespace())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("openssl is there: the package openssl of any distribution");
+    assert!(status.success(), "openssl {words}");
+}
+
+/// An authority, and what it has signed for the broker and for the program.
+fn certificates() -> TempDir {
+    const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    openssl(
+        at,
+        &format!("req -x509 {KEY} -keyout ca.key -out ca.pem -subj /CN=authority -days 2"),
+    );
+    for (name, purpose) in [("broker", "serverAuth"), ("program", "clientAuth")] {
+        let extensions = format!("subjectAltName=IP:127.0.0.1\nextendedKeyUsage={purpose}\n");
+        std::fs::write(at.join("extensions"), extensions).expect("written");
+        openssl(
+            at,
+            &format!("req {KEY} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
+        );
+        openssl(
+            at,
+            &format!(
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial \
+                 -days 2 -extfile extensions -out {name}.pem"
+            ),
+        );
+    }
+    folder
+}
+
+#[tokio::test]
+async fn both_ends_show_who_they_are() {
+    let certificates = certificates();
+    let at = |name: &str| certificates.path().join(name);
+    let lines = format!(
+        "jetstream {{ store_dir: \"STORE\" }}\n\
+         tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, verify: true }}",
+        at("broker.pem"),
+        at("broker.key"),
+        at("ca.pem"),
+    );
+    let broker = Broker::start_with(&lines).await;
+    let mut options = NatsOptions {
+        url: Some(broker.url()),
+        ..NatsOptions::default()
+    };
+    let stranger = try_open(options.clone()).await.err().expect("refused");
+    assert!(matches!(stranger, NatsError::Tls { .. }), "{stranger}");
+    options.tls.ca_file = Some(at("ca.pem"));
+    try_open(options.clone())
+        .await
+        .err()
+        .expect("it shows nothing");
+    options.tls.cert_file = Some(at("program.pem"));
+    options.tls.key_file = Some(at("program.key"));
+    options.tls.required = true;
+    try_open(options).await.expect("opens");
+}
