@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Where the server is: what `CLEAVE_NATS_SERVER` names, or on the path.
+/// Where tests/run puts one that it has fetched.
+const FETCHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/nats-server");
+
+/// Where the server is: what `CLEAVE_NATS_SERVER` names, on the path, or fetched.
 ///
 /// # Panics
 /// Where there is none.
@@ -20,6 +23,7 @@ pub fn server() -> PathBuf {
     named
         .into_iter()
         .chain(found)
+        .chain([FETCHED.into()])
         .find(|path| path.is_file())
         .expect(
             "nats-server is missing: tests/run fetches it, or name one by CLEAVE_NATS_SERVER; \

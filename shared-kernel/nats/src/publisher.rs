@@ -75,7 +75,7 @@ impl Publisher {
     /// Hands an event to the broker; the receipt resolves when it has stored it.
     pub(crate) async fn publish(&self, envelope: &Envelope) -> Result<Receipt, BusError> {
         let family = names::family(&envelope.kind);
-        self.streams.of(family).await?;
+        self.streams.ready(family).await?;
         let chain = self.chain(family);
         let part = names::partition(&envelope.subject, self.partitions);
         let subject = names::subject(&self.prefix, &envelope.kind, part);

@@ -41,6 +41,14 @@ impl Streams {
         Ok(stream)
     }
 
+    /// Returns once the stream of a family is as the settings want it.
+    pub(crate) async fn ready(&self, family: &str) -> Result<(), NatsError> {
+        if self.known.lock().await.contains_key(family) {
+            return Ok(());
+        }
+        self.of(family).await.map(drop)
+    }
+
     /// The stream of a family, if there is one.
     pub(crate) async fn find(&self, family: &str) -> Result<Option<Stream<Info>>, NatsError> {
         let name = names::stream(&self.options.prefix, family);
