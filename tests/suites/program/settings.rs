@@ -109,7 +109,6 @@ fn settings_that_are_out_of_range_are_named_with_their_origin() {
     for (name, key) in [
         ("BUS__IN_PROCESS__QUEUE", "bus.in_process.queue must"),
         ("BUS__RELAY__IN_FLIGHT", "bus.relay.in_flight must"),
-        ("BUS__NATS__REPLICAS", "bus.nats.replicas must"),
         (
             "DATABASE__SQLITE__WRITE_QUEUE",
             "database.sqlite.write_queue must",
