@@ -82,7 +82,7 @@ impl Default for NatsOptions {
             max_bytes: 0,
             max_age: None,
             dedup_window: Duration::from_mins(2),
-            partitions: 4,
+            partitions: 1,
             lease: Duration::from_secs(5),
             ack_wait: Duration::from_secs(30),
             max_in_flight: 1024,
