@@ -297,7 +297,7 @@ impl Shop {
         settings.user.hashing.memory_kib = 8;
         settings.user.hashing.iterations = 1;
         let broker = broker(&mut settings).await;
-        let service = Service::start(&settings, World::default(), false)
+        let service = Box::pin(Service::start(&settings, World::default(), false))
             .await
             .expect("the shop opens");
         let client = Client::new(format!("http://{}", service.address()));

@@ -19,7 +19,7 @@ pub(super) async fn open(
         BusKind::InProcess => Ok(Arc::new(InProcessBus::new(&settings.in_process, clock))),
         BusKind::Nats => {
             let process = world.ids.uuid().to_string();
-            let bus = NatsBus::open(settings.nats.clone(), process, clock).await;
+            let bus = Box::pin(NatsBus::open(settings.nats.clone(), process, clock)).await;
             let bus = bus.map_err(|error| StartError::of("bus", error))?;
             Ok(Arc::new(bus))
         }
