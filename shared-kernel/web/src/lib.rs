@@ -18,7 +18,7 @@ mod testing;
 
 pub use auth::{
     AUDIENCE, Admin, Authenticate, Authenticated, Caller, Claims, ISSUER, Identity, MaybeCaller,
-    Role, TokenVerifier,
+    Role, ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier, TokenVerifier,
 };
 pub use body::{Body, NoBody, empty_digest};
 pub use correlation::{Call, correlate};

@@ -270,6 +270,16 @@ impl Problem {
             (StatusCode::UNAUTHORIZED, "token_expired") => {
                 r#"Bearer realm="cleave", error="invalid_token", error_description="the token has expired""#
             }
+            (
+                StatusCode::UNAUTHORIZED,
+                "service_token_refused"
+                | "user_token_refused"
+                | "invalid_service_token"
+                | "wrong_audience"
+                | "service_token_out_of_time",
+            ) => {
+                r#"Bearer realm="cleave", error="invalid_token", error_description="the token is not for this route""#
+            }
             (StatusCode::UNAUTHORIZED, _) => r#"Bearer realm="cleave""#,
             _ => return None,
         };

@@ -4,6 +4,7 @@
 //! until it expires.
 
 mod layer;
+mod services;
 mod tokens;
 
 use axum::extract::FromRequestParts;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::Problem;
 
 pub use layer::{Authenticate, Authenticated, Identity};
+pub use services::{ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier};
 pub use tokens::{AUDIENCE, Claims, ISSUER, TokenVerifier};
 
 /// What someone may do.

@@ -189,3 +189,39 @@ fn a_challenge_names_the_error() {
     assert!(challenge(invalid_token()).contains(r#"error="invalid_token""#));
     assert!(challenge(token_expired()).contains("expired"));
 }
+
+#[test]
+fn a_users_token_and_a_services_each_open_their_own_routes_alone() {
+    let (clock, issuer) = (ManualClock::default(), Issuer::new("k1"));
+    let keys = ServiceKeys::new("a secret of more than 32 characters").expect("long enough");
+    let time: Arc<dyn Clock> = Arc::new(clock.clone());
+    let services = ServiceVerifier::new(&keys, &["order"], time.clone()).expect("keys");
+    let tokens = ServiceTokens::new(&keys, "order", time).expect("a key");
+
+    let bearer = tokens.bearer("payment").expect("a token");
+    let token = bearer.to_str().expect("ascii")["Bearer ".len()..].to_owned();
+    let problem = trusting(&issuer, &clock).verify(&token);
+    let problem = problem.expect_err("public");
+    assert_eq!(problem.code, "service_token_refused");
+    let shown = axum::response::IntoResponse::into_response(problem);
+    let challenge = shown.headers()[WWW_AUTHENTICATE].to_str().expect("ascii");
+    assert!(challenge.contains("invalid_token"), "{challenge}");
+
+    let user = format!("Bearer {}", issuer.sign(&claims(&clock)));
+    let user = user.parse().expect("a header");
+    let problem = services
+        .verify(Some(&user), "payment")
+        .expect_err("internal");
+    assert_eq!(problem.code, "user_token_refused");
+}
+
+#[test]
+fn before_the_keys_are_known_no_token_is_called_bad() {
+    let (clock, issuer) = (ManualClock::default(), Issuer::new("k1"));
+    let verifier = TokenVerifier::new(Arc::new(clock.clone()));
+    let token = issuer.sign(&claims(&clock));
+    let problem = verifier.verify(&token).expect_err("not known yet");
+    assert_eq!(problem.code, "service_unavailable");
+    let problem = verifier.verify("nonsense").expect_err("no token at all");
+    assert_eq!(problem.code, "invalid_token");
+}

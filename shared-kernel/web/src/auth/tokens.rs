@@ -13,6 +13,7 @@ use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::services::{is_service_token, service_token_refused};
 use super::{Caller, Role, invalid_token, token_expired};
 use crate::Problem;
 
@@ -85,7 +86,8 @@ struct Keys {
 }
 
 impl TokenVerifier {
-    /// A verifier with no keys: it refuses every token until [`TokenVerifier::set_keys`].
+    /// A verifier with no keys: it can't judge any token until [`TokenVerifier::set_keys`],
+    /// and says 503 instead of calling a good one bad.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
@@ -132,7 +134,13 @@ impl TokenVerifier {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let verified = match self.inner.verified.get(&digest) {
             Some(verified) => verified,
-            None => self.check(token, digest)?,
+            None => self.check(token, digest).map_err(|problem| {
+                if is_service_token(token) {
+                    service_token_refused()
+                } else {
+                    problem
+                }
+            })?,
         };
         let now = self.inner.clock.now().as_seconds();
         if now >= verified.expires {
@@ -148,6 +156,11 @@ impl TokenVerifier {
     fn check(&self, token: &str, digest: [u8; 32]) -> Result<Verified, Problem> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| invalid_token())?;
         let keys = self.inner.keys.read();
+        if keys.by_id.is_empty() {
+            return Err(Problem::unavailable(
+                &"the keys of access tokens are not known yet",
+            ));
+        }
         let key = header.kid.and_then(|kid| keys.by_id.get(&kid));
         let key = key.ok_or_else(invalid_token)?;
         let timed = jsonwebtoken::decode::<Timed>(token, key, &self.inner.validation)
