@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use cleave_resilience::by;
 use cleave_vocabulary::{CallContext, Clock, Failure, FailureKind, PortError};
-use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,17 +24,33 @@ pub struct Endpoint {
     http: reqwest::Client,
     base_url: Arc<str>,
     clock: Arc<dyn Clock>,
+    credentials: Option<Arc<dyn Credentials>>,
 }
 
-/// An HTTP client for calls between contexts: no proxy and no redirects,
-/// because both sides are ours, and connections that are given up before the
-/// other side would close them. One serves every endpoint of a process.
+/// What shows the other side who calls.
+pub trait Credentials: Send + Sync + 'static {
+    /// The value of `Authorization`; asked for anew at each call.
+    fn authorization(&self) -> Result<HeaderValue, String>;
+}
+
+/// How often a connection without news is tried, and how long that may take: a
+/// peer that vanished is noticed, and calls to it fail, within the sum.
+const PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5));
+
+/// An HTTP client for calls between contexts: no proxy and no redirects, because
+/// both sides are ours; HTTP/2 from the first byte, so that all calls to a
+/// process share a connection. One serves every endpoint of a process.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(2))
-        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_idle_timeout(Duration::from_secs(90))
+        .http2_prior_knowledge()
+        .http2_adaptive_window(true)
+        .http2_keep_alive_interval(PING.0)
+        .http2_keep_alive_timeout(PING.1)
+        .http2_keep_alive_while_idle(true)
         .tcp_nodelay(true)
         .build()
 }
@@ -45,6 +62,16 @@ impl Endpoint {
             http,
             base_url: base_url.trim_end_matches('/').into(),
             clock,
+            credentials: None,
+        }
+    }
+
+    /// With calls that show `credentials`.
+    #[must_use]
+    pub fn showing(self, credentials: Arc<dyn Credentials>) -> Self {
+        Self {
+            credentials: Some(credentials),
+            ..self
         }
     }
 
@@ -55,7 +82,12 @@ impl Endpoint {
         call: &CallContext,
         input: &I,
     ) -> Result<O, PortError> {
-        let request = Request::encode(call, input, self.clock.now())?;
+        let mut request = Request::encode(call, input, self.clock.now())?;
+        if let Some(credentials) = &self.credentials {
+            let shown = credentials.authorization();
+            let shown = shown.map_err(|why| Failure::clean(FailureKind::Broken, why))?;
+            request.headers.insert(AUTHORIZATION, shown);
+        }
         let exchange = self.exchange(operation, request);
         let answer = match call.deadline {
             Some(at) => by(&*self.clock, at, exchange).await.unwrap_or_else(|| {

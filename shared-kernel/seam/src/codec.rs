@@ -6,8 +6,8 @@
 use cleave_vocabulary::{CallContext, CorrelationId, Failure, FailureKind, PortError, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The largest input or answer in bytes.
@@ -96,13 +96,23 @@ pub(crate) fn decode_answer<O: DeserializeOwned>(
     if status == StatusCode::OK {
         return from_json(body).map_err(|why| Failure::unknown(FailureKind::Broken, why).into());
     }
-    Err(from_json(body).unwrap_or_else(|_| from_between(status).into()))
+    Err(from_json(body).unwrap_or_else(|_| from_between(status, body).into()))
+}
+
+/// What a layer before the routes says (RFC 9457): the token is not good, say.
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    detail: String,
 }
 
 /// What is below 500 was turned away before it was handled; of anything else
 /// that can't be known.
-fn from_between(status: StatusCode) -> Failure {
-    let message = format!("answered {status}");
+fn from_between(status: StatusCode, body: &[u8]) -> Failure {
+    let message = match from_json::<Problem>(body) {
+        Ok(Problem { code, detail }) => format!("answered {status}, {code}: {detail}"),
+        Err(_) => format!("answered {status}"),
+    };
     match status {
         StatusCode::NOT_FOUND => Failure::clean(FailureKind::Unsupported, message),
         StatusCode::TOO_MANY_REQUESTS => Failure::clean(FailureKind::Overloaded, message),
@@ -277,6 +287,17 @@ mod tests {
                 "{status}"
             );
         }
+    }
+
+    #[test]
+    fn a_problem_of_the_layers_before_is_passed_on_in_words() {
+        let body = br#"{"code": "wrong_audience", "detail": "Not for here.", "status": 401}"#;
+        let Err(PortError::Failed(failure)) = decode_answer::<u32>(StatusCode::UNAUTHORIZED, body)
+        else {
+            panic!("a failure");
+        };
+        let message = "answered 401 Unauthorized, wrong_audience: Not for here.";
+        assert_eq!(failure, Failure::clean(FailureKind::Broken, message));
     }
 
     #[test]

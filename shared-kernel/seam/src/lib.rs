@@ -5,8 +5,8 @@
 //!
 //! A refusal is 409 and `{"refused": {…}}`; a failure is 503, 504, 404 or 500
 //! and `{"failed": {…}}`; the body decides. Commands are safe to repeat, because
-//! they carry a key. What this crate lacks: authentication between services,
-//! which belongs to the layers around the routes.
+//! they carry a key. A client shows the [`Credentials`] that it is given. What this
+//! crate lacks: judging them, which belongs to the layers around the routes.
 
 mod client;
 mod codec;
@@ -16,7 +16,7 @@ mod port;
 mod server;
 mod wired;
 
-pub use client::{Endpoint, http_client};
+pub use client::{Credentials, Endpoint, http_client};
 pub use guarded::guarded;
 pub use operation::Operation;
 pub use server::Routes;

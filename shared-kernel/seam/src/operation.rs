@@ -31,6 +31,11 @@ impl Operation {
         }
     }
 
+    /// Whether it has an effect.
+    pub const fn changes(&self) -> bool {
+        self.changes
+    }
+
     /// A query without an answer leaves nothing in doubt: it did nothing.
     pub(crate) fn settle<T>(&self, result: Result<T, PortError>) -> Result<T, PortError> {
         result.map_err(|error| match error {

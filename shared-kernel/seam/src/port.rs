@@ -31,6 +31,7 @@
 /// - `Guarded`: the port behind a [`Guard`](cleave_resilience::Guard);
 /// - `Client`: the port at an [`Endpoint`](crate::Endpoint), over HTTP;
 /// - `Wired`: the port through the wire codec, in memory, for tests;
+/// - `OPERATIONS`: what it can do, for its document;
 /// - `routes`: the port served under `/internal/v1/<context>/<operation>`.
 ///
 /// An input must be `Clone`, `Serialize` and `Deserialize`, an output the latter two.
@@ -146,6 +147,10 @@ macro_rules! port {
                 }
             )*
         }
+
+        /// The port's operations, for its document.
+        $vis const OPERATIONS: &[$crate::Operation] =
+            &[$($crate::__operation!($context, $kind $op)),*];
 
         /// Serves the port to other processes; `clock` measures what remains of
         /// a call's time when it arrives.

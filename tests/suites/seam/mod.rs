@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_resilience::{Guard, Policy};
-use cleave_seam::{Endpoint, http_client};
+use cleave_seam::{Credentials, Endpoint, http_client};
 use cleave_vocabulary::{Clock, Failure, FailureKind, ManualClock, PortError, Refusal};
 use tokio::net::TcpListener;
 

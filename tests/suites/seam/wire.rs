@@ -130,6 +130,13 @@ async fn a_provider_that_is_away_did_nothing() {
     assert!(!failure.outcome_unknown);
 }
 
+/// An endpoint that is called over HTTP/1.1, whose answers can be written by hand.
+fn by_hand(address: SocketAddr, clock: &Arc<dyn Clock>) -> Endpoint {
+    let http = reqwest::Client::builder().no_proxy().build();
+    let base_url = format!("http://{address}");
+    Endpoint::new(http.expect("a client"), &base_url, clock.clone())
+}
+
 /// Takes one request, answers with `bytes`, and dies.
 async fn dying(bytes: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -153,7 +160,7 @@ async fn a_provider_that_dies_in_the_middle_may_have_acted() {
     ] {
         let clock = clock();
         let address = dying(bytes).await;
-        let port = Client::new(endpoint(&format!("http://{address}"), &clock));
+        let port = Client::new(by_hand(address, &clock));
         let failure = failure(port.stamp(&call(&clock, 9), paper(Turn::Answer)).await);
         assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
         assert!(failure.outcome_unknown);
@@ -164,7 +171,7 @@ async fn a_provider_that_dies_in_the_middle_may_have_acted() {
 async fn an_answer_that_cannot_be_understood_may_have_been_an_effect() {
     let clock = clock();
     let address = dying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
-    let port = Client::new(endpoint(&format!("http://{address}"), &clock));
+    let port = Client::new(by_hand(address, &clock));
     let failure = failure(port.stamp(&call(&clock, 9), paper(Turn::Answer)).await);
     assert_eq!(failure.kind, FailureKind::Broken);
     assert!(failure.outcome_unknown);
@@ -185,7 +192,7 @@ async fn a_caller_waits_no_longer_than_the_deadline_and_then_hangs_up() {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).await.expect("the end");
     });
-    let port = Client::new(endpoint(&format!("http://{address}"), &clock));
+    let port = Client::new(by_hand(address, &clock));
     let due = call(&clock, 9);
     let asked = tokio::spawn(async move { port.stamp(&due, paper(Turn::Hang)).await });
     at_desk.await.expect("asked");
@@ -194,4 +201,69 @@ async fn a_caller_waits_no_longer_than_the_deadline_and_then_hangs_up() {
     assert_eq!(failure.kind, FailureKind::Timeout);
     assert!(failure.outcome_unknown);
     desk.await.expect("hung up");
+}
+
+#[tokio::test]
+async fn a_call_shows_the_credentials_that_it_was_given() {
+    struct Badge(Result<&'static str, &'static str>);
+    impl Credentials for Badge {
+        fn authorization(&self) -> Result<http::HeaderValue, String> {
+            self.0
+                .map(http::HeaderValue::from_static)
+                .map_err(str::to_owned)
+        }
+    }
+    let seen = async |headers: http::HeaderMap, version: http::Version| {
+        let shown = headers["authorization"] == "Bearer 7";
+        assert_eq!(version, http::Version::HTTP_2);
+        axum::Json(json!({"number": u8::from(shown)}))
+    };
+    let router = axum::Router::new().route("/internal/v1/desk/stamp", axum::routing::post(seen));
+    let (url, clock) = (serve(router).await, clock());
+    let port = |badge| Client::new(endpoint(&url, &clock).showing(Arc::new(Badge(badge))));
+    let call = call(&clock, 9);
+    let answer = port(Ok("Bearer 7")).stamp(&call, paper(Turn::Answer)).await;
+    assert_eq!(answer.expect("stamped").number, 1);
+    let nothing = port(Err("no key")).stamp(&call, paper(Turn::Answer)).await;
+    let expected = Failure::clean(FailureKind::Broken, "no key");
+    assert_eq!(failure(nothing), expected);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_in_mid_call_leaves_the_outcome_unknown_and_the_next_call_connects_anew()
+ {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let seam = local();
+    let router = routes(seam.port.clone(), seam.clock.clone());
+    let desk = seam.desk.clone();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a caller");
+        let (mut ours, theirs) = tokio::io::duplex(64 * 1024);
+        let service = hyper_util::service::TowerToHyperService::new(router.clone());
+        let served = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+        let serving = tokio::spawn(async move {
+            let io = hyper_util::rt::TokioIo::new(theirs);
+            let _ = served.serve_connection(io, service).await;
+        });
+        let mut stream = stream;
+        let reached = async {
+            while desk.calls.lock().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut stream, &mut ours) => {}
+            () = reached => {}
+        }
+        serving.abort();
+        drop(stream);
+        axum::serve(listener, router).await
+    });
+    let port = Client::new(endpoint(&url, &seam.clock));
+    let cut = failure(port.stamp(&call(&seam.clock, 9), paper(Turn::Hang)).await);
+    assert_eq!(cut.kind, FailureKind::Unavailable, "{cut}");
+    assert!(cut.outcome_unknown);
+    let answer = port.stamp(&call(&seam.clock, 9), paper(Turn::Answer)).await;
+    assert_eq!(answer.expect("stamped").number, 2);
 }
