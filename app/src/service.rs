@@ -17,15 +17,17 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::assembly::{Assembly, Running, StartError, World};
-use crate::gateway::{self, Front, Parts};
-use crate::host::{self, Health, Metrics};
+use crate::gateway::{self, Front, Others, Parts};
+use crate::host::{self, Health, Metrics, Readiness};
 use crate::ops::{FulfilmentStyle, Operations, Placement, Transport};
 use crate::settings::Settings;
-use crate::{demo, ops};
+use crate::topology::Links;
+use crate::{demo, internal, ops};
 
 /// The program, running.
 pub struct Service {
     address: SocketAddr,
+    internal: Option<SocketAddr>,
     running: Running,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -51,23 +53,41 @@ impl Service {
         let metrics = metrics();
         let assembly = Assembly::build(settings, world).await?;
         prepare(settings, &assembly, demo).await?;
-        let listener = listen(settings).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| StartError::of("http", error))?;
+        let public = listen("http.listen (--listen)", settings.http.listen).await?;
+        let address = address_of(&public)?;
+        let inside = match settings.internal.listen {
+            Some(internal) => Some(listen("internal.listen", internal).await?),
+            None => None,
+        };
+        let internal = inside.as_ref().map(address_of).transpose()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let router = front(settings, &assembly, metrics, &stop, &tasks).await?;
+        let front = Fronts::open(settings, &assembly, metrics, &stop, &tasks).await?;
         let running = assembly.start(&settings.bus).await?;
-        let (http, stopping) = (settings.http.clone(), stop.clone());
-        tasks.spawn(async move { host::serve(listener, router, &http, stopping).await });
+        let serve = |listener: TcpListener, router: Router| {
+            let (http, stopping) = (settings.http.clone(), stop.clone());
+            tasks.spawn(async move { host::serve(listener, router, &http, stopping).await });
+        };
+        if let Some((inside, router)) = inside.zip(front.internal) {
+            serve(inside, router);
+        }
+        serve(public, front.public);
         tasks.close();
+        if let Some(internal) = internal {
+            tracing::info!("other processes call here: internal http://{internal}");
+        }
         tracing::info!(data_dir = %settings.data_dir.display(), "ready: http://{address}");
         Ok(Self {
             address,
+            internal,
             running,
             tasks,
             stop,
         })
+    }
+
+    /// Where other processes call it.
+    pub fn internal_address(&self) -> Option<SocketAddr> {
+        self.internal
     }
 
     /// Where it listens.
@@ -97,11 +117,21 @@ impl Service {
     }
 }
 
-async fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
-    let address = settings.http.listen;
+async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| {
-        StartError::of("http", format!("{address} can't be listened on ({error}); set http.listen (--listen) to another address or port"))
+        StartError::of(
+            "http",
+            format!(
+                "{address} can't be listened on ({error}); set {setting} to another address or port"
+            ),
+        )
     })
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener
+        .local_addr()
+        .map_err(|error| StartError::of("http", error))
 }
 
 /// The accounts and products that the settings ask for, where they are not there yet.
@@ -110,9 +140,15 @@ async fn prepare(
     assembly: &Assembly,
     with_demo: bool,
 ) -> Result<(), StartError> {
-    if let (Some(email), Some(password)) = (&settings.admin.email, &settings.admin.password) {
+    let admin = settings
+        .admin
+        .email
+        .as_ref()
+        .zip(settings.admin.password.as_ref());
+    // Where accounts are elsewhere, the process that has them makes this one.
+    if let (Some((email, password)), Some(accounts)) = (admin, &assembly.accounts) {
         let call = CallContext::root(&*assembly.world.ids);
-        let ensured = assembly.accounts.ensure_admin(&call, email, password).await;
+        let ensured = accounts.ensure_admin(&call, email, password).await;
         match ensured.map_err(|error| StartError::of("admin", error))? {
             Ensured::Created(id) => tracing::info!(%id, "the first admin was made"),
             Ensured::Existed(_) => {}
@@ -130,19 +166,53 @@ async fn prepare(
     Ok(())
 }
 
-/// Everything that is served.
-async fn front(
+/// Everything that is served: to clients, and to other processes.
+struct Fronts {
+    public: Router,
+    internal: Option<Router>,
+}
+
+impl Fronts {
+    async fn open(
+        settings: &Settings,
+        assembly: &Assembly,
+        metrics: Metrics,
+        stop: &CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Result<Self, StartError> {
+        let parts = parts(settings, assembly, metrics, stop, tasks).await?;
+        let fronts = assembly.contexts.iter().map(|context| Front {
+            name: context.name,
+            api: context.api.clone(),
+            health: health(&context.store),
+        });
+        let mut ops = operations(assembly);
+        ops.others = parts.others.clone();
+        let public = gateway::router(fronts.collect(), ops::api(ops), &parts);
+        let links = assembly.links.as_ref();
+        let links = links.filter(|_| settings.internal.listen.is_some());
+        let internal = links.map(|links| inside(links, assembly, &parts));
+        Ok(Self {
+            public,
+            internal: internal.transpose()?,
+        })
+    }
+}
+
+async fn parts(
     settings: &Settings,
     assembly: &Assembly,
     metrics: Metrics,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> Result<Router, StartError> {
+) -> Result<Parts, StartError> {
     let World { clock, ids } = assembly.world.clone();
     let verifier = TokenVerifier::new(clock.clone());
-    gateway::fetch_keys(&*assembly.users, &verifier, &*ids)
-        .await
-        .map_err(|error| StartError::of("user", error))?;
+    if assembly.topology.is_here("user") {
+        gateway::fetch_keys(&*assembly.users, &verifier, &*ids)
+            .await
+            .map_err(|error| StartError::of("user", error))?;
+    }
     tasks.spawn(gateway::keep_keys(
         assembly.users.clone(),
         verifier.clone(),
@@ -151,12 +221,8 @@ async fn front(
         stop.clone(),
     ));
     tasks.spawn(metrics.clone().upkeep(clock.clone(), stop.clone()));
-    let fronts = assembly.contexts.iter().map(|context| Front {
-        name: context.name,
-        api: context.api.clone(),
-        health: health(&context.store),
-    });
-    let parts = Parts {
+    let others = assembly.links.as_ref().map(Others::of).transpose();
+    Ok(Parts {
         clock,
         ids,
         verifier,
@@ -165,11 +231,30 @@ async fn front(
         http: settings.http.clone(),
         gateway: settings.gateway.clone(),
         stop: stop.clone(),
+        others: others
+            .map_err(|reason| StartError::of("internal", reason))?
+            .unwrap_or_default(),
+    })
+}
+
+/// What other processes reach.
+fn inside(links: &Links, assembly: &Assembly, parts: &Parts) -> Result<Router, StartError> {
+    let services = links
+        .verifier()
+        .map_err(|error| StartError::of("internal", error))?;
+    let contexts = assembly.contexts.iter();
+    let readiness = Readiness {
+        contexts: Arc::new(contexts.map(|it| (it.name, health(&it.store))).collect()),
+        elsewhere: None,
+        stop: parts.stop.clone(),
     };
-    Ok(gateway::router(
-        fronts.collect(),
-        ops::api(operations(assembly)),
-        &parts,
+    let ops = ops::api(operations(assembly));
+    Ok(internal::router(
+        &assembly.contexts,
+        ops,
+        readiness,
+        &services,
+        parts,
     ))
 }
 

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod audits;
 pub mod broker;
+pub mod deployment;
 pub mod postgres;
 pub mod program;
 pub mod schema;

@@ -27,6 +27,7 @@ mod resilience;
 mod saga;
 mod seam;
 mod shipping;
+mod split;
 mod store;
 mod user;
 mod web;

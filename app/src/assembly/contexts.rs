@@ -1,78 +1,175 @@
-//! Every context, built from its settings, its store and the ports that it calls.
+//! The contexts that the topology places in this process, each built from its
+//! settings, its store and the ports that it calls: the implementation itself
+//! where that is here, a client where it is not.
 
 use std::sync::Arc;
 
 use cleave_hosting::Needs;
+use cleave_inventory_contract::port::{Client as InventoryClient, InventoryPort};
 use cleave_messaging::EventBus;
+use cleave_payment_contract::port::{Client as PaymentClient, PaymentPort};
+use cleave_seam::Endpoint;
+use cleave_shipping_contract::port::{Client as ShippingClient, ShippingPort};
 use cleave_store::Store;
+use cleave_user_contract::port::{Client as UserClient, UserPort};
 
 use super::stores::Stores;
 use super::{Assembly, StartError, World};
 use crate::settings::Settings;
+use crate::topology::{GATEWAY, Links, Topology};
+
+/// What the contexts are built from.
+pub(super) struct Ground<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) world: &'a World,
+    pub(super) topology: Topology,
+    pub(super) links: Option<Links>,
+    pub(super) bus: Arc<dyn EventBus>,
+}
+
+impl Ground<'_> {
+    fn needs(&self, store: Store) -> Needs {
+        Needs {
+            store,
+            clock: self.world.clock.clone(),
+            ids: self.world.ids.clone(),
+            idempotency: self.settings.http.idempotency.clone(),
+        }
+    }
+
+    /// The way to a context that is not here.
+    fn endpoint(&self, caller: &str, context: &'static str) -> Result<Endpoint, StartError> {
+        let links = self.links.as_ref();
+        let found = links.map_or(Ok(None), |links| links.endpoint(caller, context));
+        let missing = || StartError::of(context, "it is neither here nor elsewhere");
+        found
+            .map_err(|reason| StartError::of(context, reason))?
+            .ok_or_else(missing)
+    }
+}
+
+/// The port of a context: its own, or the client that is made where it has none here.
+fn port<P: ?Sized>(
+    own: Option<Arc<P>>,
+    client: impl FnOnce() -> Result<Arc<P>, StartError>,
+) -> Result<Arc<P>, StartError> {
+    own.map_or_else(client, Ok)
+}
 
 pub(super) fn build(
-    settings: &Settings,
-    world: &World,
+    ground: Ground<'_>,
     stores: Stores,
-    sealing_key: [u8; 32],
-    bus: Arc<dyn EventBus>,
+    sealing_key: Option<[u8; 32]>,
 ) -> Result<Assembly, StartError> {
-    let needs = |store: Store| Needs {
-        store,
-        clock: world.clock.clone(),
-        ids: world.ids.clone(),
-        idempotency: settings.http.idempotency.clone(),
+    let settings = ground.settings;
+    let user = stores.user.zip(sealing_key).map(|(store, sealing_key)| {
+        cleave_user::build(cleave_user::Deps {
+            needs: ground.needs(store),
+            settings: settings.user.clone(),
+            sealing_key,
+        })
+    });
+    let inventory = stores.inventory.map(|store| {
+        cleave_inventory::build(cleave_inventory::Deps {
+            needs: ground.needs(store),
+            settings: settings.inventory.clone(),
+        })
+    });
+    let outside: Vec<Store> = stores.gateway_books.iter().cloned().collect();
+    let payment = stores.payment.zip(stores.gateway_books);
+    let payment = payment.map(|(store, books)| {
+        cleave_payment::build(cleave_payment::Deps {
+            needs: ground.needs(store),
+            settings: settings.payment.clone(),
+            books,
+        })
+    });
+    let shipping = stores.shipping.map(|store| {
+        cleave_shipping::build(cleave_shipping::Deps {
+            needs: ground.needs(store),
+            settings: settings.shipping.clone(),
+        })
+    });
+    let notification = stores.notification.map(|store| {
+        cleave_notification::build(cleave_notification::Deps {
+            needs: ground.needs(store),
+            settings: settings.notification.clone(),
+            transport: None,
+        })
+    });
+    let ports = Ports {
+        inventory: inventory.as_ref().map(|it| it.port.clone()),
+        payment: payment.as_ref().map(|it| it.port.clone()),
+        shipping: shipping.as_ref().map(|it| it.port.clone()),
     };
-    let user = cleave_user::build(cleave_user::Deps {
-        needs: needs(stores.user),
-        settings: settings.user.clone(),
-        sealing_key,
-    });
-    let inventory = cleave_inventory::build(cleave_inventory::Deps {
-        needs: needs(stores.inventory),
-        settings: settings.inventory.clone(),
-    });
-    let payment = cleave_payment::build(cleave_payment::Deps {
-        needs: needs(stores.payment),
-        settings: settings.payment.clone(),
-        books: stores.gateway_books.clone(),
-    });
-    let shipping = cleave_shipping::build(cleave_shipping::Deps {
-        needs: needs(stores.shipping),
-        settings: settings.shipping.clone(),
-    });
-    let notification = cleave_notification::build(cleave_notification::Deps {
-        needs: needs(stores.notification),
-        settings: settings.notification.clone(),
-        transport: None,
-    });
-    let order_needs = needs(stores.order);
-    let operators = order_needs.idempotency();
-    let order = cleave_order::build(cleave_order::Deps {
-        needs: order_needs,
-        settings: settings.order.clone(),
-        inventory: inventory.port,
-        payment: payment.port,
-        shipping: shipping.port,
-    })
-    .map_err(|error| StartError::of("order", error))?;
+    let order = stores.order.map(|store| ports.order(&ground, store));
+    let order = order.transpose()?;
+    let users = port(user.as_ref().map(|it| it.port.clone()), || {
+        let endpoint = ground.endpoint(GATEWAY, "user")?;
+        Ok(Arc::new(UserClient::new(endpoint)) as Arc<dyn UserPort>)
+    })?;
+    let accounts = user.as_ref().map(|it| it.accounts.clone());
+    let catalogue = inventory.as_ref().map(|it| it.catalogue.clone());
+    let rebuild = order.as_ref().map(|it| it.rebuild.clone());
+    let contexts: Vec<_> = [
+        user.map(|it| it.context),
+        inventory.map(|it| it.context),
+        payment.map(|it| it.context),
+        shipping.map(|it| it.context),
+        notification.map(|it| it.context),
+        order.map(|it| it.context),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // Beside the sagas, where those are here: they come last.
+    let operators = contexts
+        .last()
+        .map(|context| ground.needs(context.store.clone()).idempotency());
     Ok(Assembly {
-        contexts: vec![
-            user.context,
-            inventory.context,
-            payment.context,
-            shipping.context,
-            notification.context,
-            order.context,
-        ],
-        bus,
-        users: user.port,
-        accounts: user.accounts,
-        catalogue: inventory.catalogue,
-        rebuild: order.rebuild,
+        contexts,
+        users,
+        accounts,
+        catalogue,
+        rebuild,
         operators,
-        outside: vec![stores.gateway_books],
+        outside,
         inbox_retention: settings.bus.consumer.inbox_retention,
-        world: world.clone(),
+        world: ground.world.clone(),
+        bus: ground.bus,
+        topology: ground.topology,
+        links: ground.links,
     })
+}
+
+/// What the order context calls, as far as it is here.
+struct Ports {
+    inventory: Option<Arc<dyn InventoryPort>>,
+    payment: Option<Arc<dyn PaymentPort>>,
+    shipping: Option<Arc<dyn ShippingPort>>,
+}
+
+impl Ports {
+    fn order(
+        self,
+        ground: &Ground<'_>,
+        store: Store,
+    ) -> Result<cleave_order::OrderContext, StartError> {
+        let endpoint = |context| ground.endpoint("order", context);
+        let deps = cleave_order::Deps {
+            needs: ground.needs(store),
+            settings: ground.settings.order.clone(),
+            inventory: port(self.inventory, || {
+                Ok(Arc::new(InventoryClient::new(endpoint("inventory")?))
+                    as Arc<dyn InventoryPort>)
+            })?,
+            payment: port(self.payment, || {
+                Ok(Arc::new(PaymentClient::new(endpoint("payment")?)) as Arc<dyn PaymentPort>)
+            })?,
+            shipping: port(self.shipping, || {
+                Ok(Arc::new(ShippingClient::new(endpoint("shipping")?)) as Arc<dyn ShippingPort>)
+            })?,
+        };
+        cleave_order::build(deps).map_err(|error| StartError::of("order", error))
+    }
 }

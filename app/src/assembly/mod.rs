@@ -25,6 +25,7 @@ use cleave_vocabulary::{Clock, IdSource};
 use cleave_web::Idempotency;
 
 use crate::settings::{BusSettings, Settings};
+use crate::topology::{Links, Topology};
 
 pub use running::Running;
 pub use stores::migrate;
@@ -103,7 +104,22 @@ impl StartError {
     }
 }
 
-/// The contexts, built and wired, before anything moves.
+/// Where the contexts are; checked before, when the settings were read.
+fn topology(settings: &Settings) -> Result<Topology, StartError> {
+    Topology::of(settings).map_err(|wrong| StartError::of("topology", wrong.join("; ")))
+}
+
+/// A command needs a context that runs in another process.
+pub fn elsewhere(context: &'static str) -> StartError {
+    StartError::of(
+        context,
+        format!(
+            "this context runs in another process; run the command with the settings of that one, where topology.{context} is \"local\""
+        ),
+    )
+}
+
+/// The contexts of this process, built and wired, before anything moves.
 pub struct Assembly {
     /// In the order of the fulfilment's dependencies.
     pub contexts: Vec<Context>,
@@ -111,36 +127,57 @@ pub struct Assembly {
     pub bus: Arc<dyn EventBus>,
     /// The accounts' port, for the keys of access tokens.
     pub users: Arc<dyn UserPort>,
-    /// Makes accounts.
-    pub accounts: Accounts,
-    /// Brings products in.
-    pub catalogue: Catalogue,
-    /// Rebuilds the order context's read model.
-    pub rebuild: Rebuild,
-    /// Outcomes of operators' requests, kept beside the sagas that they are about.
-    pub operators: Idempotency,
+    /// Makes accounts, where the user context is here.
+    pub accounts: Option<Accounts>,
+    /// Brings products in, where the inventory context is here.
+    pub catalogue: Option<Catalogue>,
+    /// Rebuilds the order context's read model, where that is here.
+    pub rebuild: Option<Rebuild>,
+    /// Outcomes of operators' requests, kept beside the sagas that they are about,
+    /// or beside what else is here.
+    pub operators: Option<Idempotency>,
     /// Stores that belong to simulated parts of the outside world.
     pub outside: Vec<Store>,
     /// How long inboxes remember what was handled.
     pub inbox_retention: Duration,
     /// Clock and ids.
     pub world: World,
+    /// Which contexts are here.
+    pub topology: Topology,
+    /// The way to the other processes, where the deployment has a secret.
+    pub links: Option<Links>,
 }
 
 impl Assembly {
-    /// Opens the stores under `settings.data_dir` and builds every context.
+    /// Opens the stores under `settings.data_dir` and builds the contexts that
+    /// the topology places here.
     pub async fn build(settings: &Settings, world: World) -> Result<Self, StartError> {
-        let stores = stores::Stores::open(settings).await?;
-        let secret = secret::load_or_make(&settings.data_dir)?;
+        let topology = topology(settings)?;
+        let links = settings.internal.key.as_deref().map(|key| {
+            let links = Links::new(topology.clone(), key, world.clock.clone());
+            links.map_err(|reason| StartError::of("internal", reason))
+        });
+        let links = links.transpose()?;
+        let stores = stores::Stores::open(settings, &topology).await?;
+        let secret = topology
+            .is_here("user")
+            .then(|| secret::load_or_make(&settings.data_dir));
         let bus = bus::open(&settings.bus, &world).await?;
-        contexts::build(settings, &world, stores, secret, bus)
+        let ground = contexts::Ground {
+            settings,
+            world: &world,
+            topology,
+            links,
+            bus,
+        };
+        contexts::build(ground, stores, secret.transpose()?)
     }
 
     /// The same over what is there already, for commands that look at it: a name
     /// that is mistyped is no empty shop.
     pub async fn reopen(settings: &Settings, world: World) -> Result<Self, StartError> {
         let path = settings.data_dir.clone();
-        if !stores::are_there(settings) {
+        if !stores::are_there(settings, &topology(settings)?) {
             return Err(StartError::NoData(path));
         }
         Self::build(settings, world).await

@@ -7,21 +7,22 @@ use sea_orm_migration::MigratorTrait;
 
 use super::StartError;
 use crate::settings::{Place, Settings};
+use crate::topology::Topology;
 
-/// The stores, open and up to date.
+/// The stores of the contexts of this process, open and up to date.
 pub(super) struct Stores {
-    pub(super) order: Store,
-    pub(super) payment: Store,
-    pub(super) inventory: Store,
-    pub(super) user: Store,
-    pub(super) notification: Store,
-    pub(super) shipping: Store,
+    pub(super) order: Option<Store>,
+    pub(super) payment: Option<Store>,
+    pub(super) inventory: Option<Store>,
+    pub(super) user: Option<Store>,
+    pub(super) notification: Option<Store>,
+    pub(super) shipping: Option<Store>,
     /// The books of the simulated payment gateway: the outside world's, not ours.
-    pub(super) gateway_books: Store,
+    pub(super) gateway_books: Option<Store>,
 }
 
 impl Stores {
-    pub(super) async fn open(settings: &Settings) -> Result<Self, StartError> {
+    pub(super) async fn open(settings: &Settings, topology: &Topology) -> Result<Self, StartError> {
         let folder = &settings.data_dir;
         std::fs::create_dir_all(folder).map_err(|error| StartError::DataDir {
             path: folder.clone(),
@@ -36,16 +37,44 @@ impl Stores {
         };
         // Each file waits for its own disk writes; together they wait once.
         let (order, payment, inventory, user, notification, shipping, gateway_books) = futures::try_join!(
-            open::<migrations::order::Migrator>(settings, "order", ours),
-            open::<migrations::payment::Migrator>(settings, "payment", ours),
-            open::<migrations::inventory::Migrator>(settings, "inventory", ours),
-            open::<migrations::user::Migrator>(settings, "user", ours),
-            open::<migrations::notification::Migrator>(settings, "notification", ours),
-            open::<migrations::shipping::Migrator>(settings, "shipping", ours),
-            open_file::<migrations::payment::SimulatedGatewayMigrator>(
-                settings,
-                "simulated-gateway",
-                &outside
+            here(
+                topology,
+                "order",
+                open::<migrations::order::Migrator>(settings, "order", ours)
+            ),
+            here(
+                topology,
+                "payment",
+                open::<migrations::payment::Migrator>(settings, "payment", ours)
+            ),
+            here(
+                topology,
+                "inventory",
+                open::<migrations::inventory::Migrator>(settings, "inventory", ours)
+            ),
+            here(
+                topology,
+                "user",
+                open::<migrations::user::Migrator>(settings, "user", ours)
+            ),
+            here(
+                topology,
+                "notification",
+                open::<migrations::notification::Migrator>(settings, "notification", ours)
+            ),
+            here(
+                topology,
+                "shipping",
+                open::<migrations::shipping::Migrator>(settings, "shipping", ours)
+            ),
+            here(
+                topology,
+                "payment",
+                open_file::<migrations::payment::SimulatedGatewayMigrator>(
+                    settings,
+                    "simulated-gateway",
+                    &outside
+                )
             ),
         )?;
         Ok(Self {
@@ -76,10 +105,27 @@ pub async fn migrate(context: &str, store: &Store) -> Result<(), OpenError> {
     }
 }
 
-/// Whether a program has kept its data there before. A schema that is missing
-/// says so by itself.
-pub(super) fn are_there(settings: &Settings) -> bool {
-    settings.database.place("order").is_some() || settings.data_dir.join("order.db").exists()
+/// Opens what belongs to a context, where that is in this process.
+async fn here(
+    topology: &Topology,
+    context: &str,
+    opening: impl Future<Output = Result<Store, StartError>>,
+) -> Result<Option<Store>, StartError> {
+    if topology.is_here(context) {
+        opening.await.map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Whether a program with these contexts has kept its data there before. A schema
+/// that is missing says so by itself.
+pub(super) fn are_there(settings: &Settings, topology: &Topology) -> bool {
+    let mut hosted = topology.hosted();
+    hosted.any(|context| {
+        let file = settings.data_dir.join(format!("{context}.db"));
+        settings.database.place(context).is_some() || file.exists()
+    })
 }
 
 async fn open<M: MigratorTrait>(

@@ -9,6 +9,7 @@ mod rebuild;
 mod replay;
 mod serve;
 mod signals;
+mod topology;
 mod user;
 
 use std::io::{ErrorKind, Write};
@@ -46,6 +47,8 @@ enum Command {
     #[command(subcommand)]
     User(user::User),
     Openapi(openapi::Openapi),
+    #[command(subcommand)]
+    Topology(topology::TopologyCommand),
 }
 
 /// Where the settings come from, besides the environment.
@@ -124,6 +127,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(command) => command.run().await,
             Command::User(command) => command.run().await,
             Command::Openapi(command) => command.run().await,
+            Command::Topology(command) => command.run(),
         }
     });
     outcome.map_or_else(told, |()| ExitCode::SUCCESS)

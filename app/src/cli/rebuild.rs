@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{CommandError, CommandResult, Sources};
-use crate::assembly::{Assembly, World};
+use crate::assembly::{Assembly, World, elsewhere};
 
 /// Rebuilds the orders' read model from the event history; the server must not be running
 #[derive(Debug, Args)]
@@ -31,10 +31,10 @@ impl RebuildCommand {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{spinner} {pos} events read, {per_sec}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        let outcome = assembly
-            .rebuild
-            .run(|events| bar.set_position(events))
-            .await;
+        let Some(rebuild) = &assembly.rebuild else {
+            return Err(CommandError::failure(elsewhere("order")));
+        };
+        let outcome = rebuild.run(|events| bar.set_position(events)).await;
         bar.finish_and_clear();
         assembly.close().await;
         let events = outcome.map_err(|error| CommandError::failure(error.into_store_error()))?;

@@ -7,7 +7,7 @@ use cleave_user::Ensured;
 use cleave_vocabulary::CallContext;
 
 use super::{CommandError, CommandResult, Sources};
-use crate::assembly::{Assembly, World};
+use crate::assembly::{Assembly, World, elsewhere};
 
 /// Works on accounts
 #[derive(Debug, Subcommand)]
@@ -66,10 +66,10 @@ impl CreateAdmin {
             .await
             .map_err(CommandError::failure)?;
         let call = CallContext::root(&*assembly.world.ids);
-        let outcome = assembly
-            .accounts
-            .ensure_admin(&call, &self.email, &password)
-            .await;
+        let Some(accounts) = &assembly.accounts else {
+            return Err(CommandError::failure(elsewhere("user")));
+        };
+        let outcome = accounts.ensure_admin(&call, &self.email, &password).await;
         assembly.close().await;
         match outcome.map_err(CommandError::failure)? {
             Ensured::Created(_) => {

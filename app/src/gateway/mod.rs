@@ -1,14 +1,17 @@
 //! One front door. A request passes, from the outside in: correlation and its
 //! trace span; compression; authentication; the door (rate limit, size,
 //! time, panics, security headers, metrics); `If-None-Match`; and then the
-//! router of its context. Contexts authorise for themselves.
+//! router of its context, in this process or elsewhere. Contexts authorise for
+//! themselves.
 
 mod client;
 mod docs;
 mod document;
 mod door;
+mod forward;
 mod headers;
 mod keys;
+mod others;
 mod rate_limit;
 mod settings;
 mod unknown;
@@ -27,12 +30,14 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::host::{Health, HttpSettings, Metrics, Readiness, health, metrics};
+use crate::host::{Elsewhere, Health, HttpSettings, Metrics, Readiness, health, metrics};
+use crate::internal::Standing;
 use door::Door;
 use rate_limit::RateLimit;
 
 pub use document::document;
 pub use keys::{fetch_keys, keep_keys};
+pub use others::{Others, Process};
 pub use settings::{GatewaySettings, RateLimitSettings};
 
 /// A context, as the gateway sees it.
@@ -46,6 +51,7 @@ pub struct Front {
 }
 
 /// What the gateway is built from.
+#[derive(Clone)]
 pub struct Parts {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
@@ -63,6 +69,8 @@ pub struct Parts {
     pub gateway: GatewaySettings,
     /// Cancelled when the program is to stop.
     pub stop: CancellationToken,
+    /// The processes that host the other contexts.
+    pub others: Others,
 }
 
 /// The whole public surface: the contexts' APIs, the operators' (`ops`), and
@@ -77,16 +85,52 @@ pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router
     let (router, operations) = api.split_for_parts();
     let readiness = Readiness {
         contexts: Arc::new(readiness),
+        elsewhere: Some(elsewhere(&parts.others)),
         stop: parts.stop.clone(),
     };
     let router = router
         .merge(docs::docs(&document(operations)))
+        .merge(forward::routes(&parts.others))
         .merge(keys::jwks(parts.users.clone()))
         .merge(health(readiness))
         .merge(metrics(parts.metrics.clone()))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unknown::unknown);
     behind_the_door(router, parts)
+}
+
+/// How the contexts of the other processes are, asked at each look.
+fn elsewhere(others: &Others) -> Elsewhere {
+    let others = others.clone();
+    Arc::new(move || {
+        let others = others.clone();
+        Box::pin(async move {
+            let standings = others.standings().await;
+            let of_one = |(process, standing): (Arc<Process>, Option<Standing>)| {
+                let contexts = process.contexts.clone();
+                contexts.into_iter().map(move |context| {
+                    let standing = standing.as_ref();
+                    let ready =
+                        standing.map(|it| !it.stopping && it.contexts.get(context) == Some(&true));
+                    (context, ready)
+                })
+            };
+            standings.into_iter().flat_map(of_one).collect()
+        })
+    })
+}
+
+/// The public routes of this process's contexts, for gateways elsewhere: all of
+/// it again but for what the front has done for good, which is to count clients
+/// and to compress.
+pub fn behind_inner_door(router: Router, parts: &Parts) -> Router {
+    let mut parts = parts.clone();
+    parts.gateway.rate_limit.enabled = false;
+    parts.gateway.compress_from = u64::MAX;
+    let router = router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(unknown::unknown);
+    behind_the_door(router, &parts)
 }
 
 /// One layer of layers: the router boxes what it is given, once for each.

@@ -10,6 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use cleave_store::StoreHealth;
 use cleave_web::schema::one_of;
+use futures::future::BoxFuture;
 use http::StatusCode;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -18,11 +19,19 @@ use utoipa::openapi::Schema;
 /// Tells how one context is.
 pub type Health = Arc<dyn Fn() -> StoreHealth + Send + Sync>;
 
+/// A context of another process, and whether it takes work; none where nobody answered.
+pub type Far = (&'static str, Option<bool>);
+
+/// Asks the other processes how their contexts are.
+pub type Elsewhere = Arc<dyn Fn() -> BoxFuture<'static, Vec<Far>> + Send + Sync>;
+
 /// What readiness depends on.
 #[derive(Clone)]
 pub struct Readiness {
     /// The contexts of this process.
     pub contexts: Arc<BTreeMap<&'static str, Health>>,
+    /// Those of the others; none where this process speaks for itself alone.
+    pub elsewhere: Option<Elsewhere>,
     /// Cancelled once the program is about to stop.
     pub stop: CancellationToken,
 }
@@ -51,6 +60,10 @@ pub(crate) struct Report {
     /// Each by its name.
     #[schema(value_type = HashMap<String, ContextReport>)]
     contexts: BTreeMap<&'static str, ContextReport>,
+    /// The contexts whose process did not answer; left out where all did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(ignore)]
+    unanswered: Vec<&'static str>,
 }
 
 /// Whether one context takes work.
@@ -88,11 +101,25 @@ pub(crate) async fn live() -> Json<Liveness> {
 )]
 pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
     let stopping = readiness.stop.is_cancelled();
-    let contexts: BTreeMap<_, _> = readiness
+    let mut contexts: BTreeMap<_, _> = readiness
         .contexts
         .iter()
         .map(|(name, health)| (*name, report(name, &health())))
         .collect();
+    let mut unanswered = Vec::new();
+    if let Some(ask) = &readiness.elsewhere {
+        for (name, ready) in ask().await {
+            let status = if ready == Some(true) {
+                "ready"
+            } else {
+                "failing"
+            };
+            contexts.insert(name, ContextReport { status });
+            if ready.is_none() {
+                unanswered.push(name);
+            }
+        }
+    }
     let failing = contexts.values().any(|context| context.status != "ready");
     let status = match (stopping, failing) {
         (true, _) => "stopping",
@@ -104,7 +131,12 @@ pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (code, Json(Report { status, contexts })).into_response()
+    let report = Report {
+        status,
+        contexts,
+        unanswered,
+    };
+    (code, Json(report)).into_response()
 }
 
 fn report(name: &str, health: &StoreHealth) -> ContextReport {

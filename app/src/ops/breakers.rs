@@ -144,5 +144,5 @@ pub(super) async fn set_breaker(
         let body = BreakerBody::from(guard.report());
         Ok(Answer::json(StatusCode::OK, &body))
     };
-    keyed(&ops.idempotency, &scope, body.digest, act).await
+    keyed(ops.idempotency.as_ref(), &scope, body.digest, act).await
 }

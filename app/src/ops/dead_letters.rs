@@ -114,7 +114,7 @@ pub(super) async fn redrive_dead_letter(
         }
         Err(Problem::not_found())
     };
-    keyed(&ops.idempotency, &scope, digest, act).await
+    keyed(ops.idempotency.as_ref(), &scope, digest, act).await
 }
 
 fn refused(error: UnitError<HandlerGone>) -> Problem {

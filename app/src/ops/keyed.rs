@@ -8,11 +8,15 @@ use cleave_web::{Answer, Idempotency, Once, Problem, Scope};
 
 /// Does `act` unless the key has an outcome already.
 pub(super) async fn keyed(
-    idempotency: &Idempotency,
+    idempotency: Option<&Idempotency>,
     scope: &Scope,
     digest: [u8; 32],
     act: impl Future<Output = Result<Answer, Problem>>,
 ) -> Result<Once, Problem> {
+    // Without a store there is nothing here that could be changed.
+    let Some(idempotency) = idempotency else {
+        return act.await.map(Once::Fresh);
+    };
     if let Some(first) = idempotency.recorded(scope, digest).await? {
         return Ok(first);
     }

@@ -18,6 +18,8 @@ use cleave_web::Idempotency;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::gateway::Others;
+
 pub use audit::AUDIT;
 pub use sagas::{FulfilmentStyle, SagaSource};
 pub use topology::{Placement, Transport};
@@ -32,20 +34,24 @@ pub struct Operations {
     pub guards: Vec<Guard>,
     /// Where each context runs.
     pub topology: Vec<Placement>,
+    /// The processes that host the other contexts.
+    pub others: Others,
     /// Count the invariants of each context.
     pub auditors: Vec<Arc<dyn Auditor>>,
-    /// Outcomes of operators' requests; of any context of this process.
-    pub idempotency: Idempotency,
+    /// Outcomes of operators' requests; of any context of this process, and none
+    /// where it has no context.
+    pub idempotency: Option<Idempotency>,
 }
 
 impl Operations {
     /// Nothing to look at yet.
-    pub fn new(idempotency: Idempotency) -> Self {
+    pub fn new(idempotency: Option<Idempotency>) -> Self {
         Self {
             sagas: Vec::new(),
             dead_letters: Vec::new(),
             guards: Vec::new(),
             topology: Vec::new(),
+            others: Others::default(),
             auditors: Vec::new(),
             idempotency,
         }

@@ -272,7 +272,7 @@ pub(super) async fn retry_saga(
     NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
     let act = take_up(&ops, id, Takeup::Retry);
-    keyed(&ops.idempotency, &scope, digest, act).await
+    keyed(ops.idempotency.as_ref(), &scope, digest, act).await
 }
 
 /// Undoes what a stuck or waiting saga has done.
@@ -297,7 +297,7 @@ pub(super) async fn compensate_saga(
     NoBody { digest }: NoBody,
 ) -> Result<Once, Problem> {
     let act = take_up(&ops, id, Takeup::Compensate);
-    keyed(&ops.idempotency, &scope, digest, act).await
+    keyed(ops.idempotency.as_ref(), &scope, digest, act).await
 }
 
 async fn take_up(ops: &Ops, id: SagaId, how: Takeup) -> Result<Answer, Problem> {

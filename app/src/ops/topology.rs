@@ -7,7 +7,10 @@ use cleave_web::Admin;
 use serde::Serialize;
 
 use super::Ops;
+use crate::gateway::Process;
 use crate::host::Health;
+use crate::internal::Standing;
+use crate::topology::CONTEXTS;
 
 /// How a context is reached from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -60,6 +63,28 @@ pub(super) enum PlacementHealth {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Topology {
     items: Vec<PlacementBody>,
+    /// The contexts whose process did not answer; left out where all did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(ignore)]
+    unanswered: Vec<&'static str>,
+}
+
+impl PlacementBody {
+    /// As the process that hosts it says now.
+    fn elsewhere(context: &'static str, process: &Process, standing: Option<&Standing>) -> Self {
+        let hosted = standing.and_then(|standing| standing.contexts.get(context).copied());
+        let stopping = standing.is_some_and(|standing| standing.stopping);
+        Self {
+            context,
+            process: process.base.clone(),
+            transport: Transport::Http,
+            health: match hosted {
+                Some(true) if !stopping => PlacementHealth::Ready,
+                _ => PlacementHealth::Failing,
+            },
+            version: standing.map(|standing| standing.version.clone()),
+        }
+    }
 }
 
 impl From<&Placement> for PlacementBody {
@@ -87,6 +112,20 @@ impl From<&Placement> for PlacementBody {
     security(("bearer" = []))
 )]
 pub(super) async fn get_topology(State(ops): State<Ops>, _: Admin) -> Json<Topology> {
-    let items = ops.topology.iter().map(PlacementBody::from).collect();
-    Json(Topology { items })
+    let mut items: Vec<_> = ops.topology.iter().map(PlacementBody::from).collect();
+    let mut unanswered = Vec::new();
+    for (process, standing) in ops.others.standings().await {
+        for context in &process.contexts {
+            items.push(PlacementBody::elsewhere(
+                context,
+                &process,
+                standing.as_ref(),
+            ));
+            if standing.is_none() {
+                unanswered.push(*context);
+            }
+        }
+    }
+    items.sort_by_key(|item| CONTEXTS.iter().position(|name| *name == item.context));
+    Json(Topology { items, unanswered })
 }

@@ -95,7 +95,7 @@ impl Layers {
     }
 
     /// Settings that do not go together, with the origin of each that is named.
-    pub(super) fn contradiction(&self, reason: String) -> SettingsError {
+    pub(crate) fn contradiction(&self, reason: String) -> SettingsError {
         let Ok(merged) = self.merge() else {
             return SettingsError::Contradiction(reason);
         };

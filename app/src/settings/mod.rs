@@ -4,6 +4,7 @@
 mod layers;
 #[cfg(test)]
 mod tests;
+mod topology;
 
 use std::path::PathBuf;
 
@@ -20,8 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::gateway::GatewaySettings;
 use crate::host::HttpSettings;
+use crate::topology::Topology;
 
 pub use layers::{Layers, SettingsError};
+pub use topology::{InternalSettings, LOCAL, TopologySettings};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +58,8 @@ pub struct Settings {
     pub bus: BusSettings,
     /// Where the contexts run.
     pub topology: TopologySettings,
+    /// How the processes that run them call each other.
+    pub internal: InternalSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -76,6 +81,7 @@ impl Default for Settings {
             database: DatabaseSettings::default(),
             bus: BusSettings::default(),
             topology: TopologySettings::default(),
+            internal: InternalSettings::default(),
             log: LogSettings::default(),
         }
     }
@@ -261,40 +267,6 @@ pub enum BusKind {
     Nats,
 }
 
-/// The settings of `topology`: `local`, or the base URL where a context runs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TopologySettings {
-    /// Where the order context runs.
-    pub order: String,
-    /// Where the payment context runs.
-    pub payment: String,
-    /// Where the inventory context runs.
-    pub inventory: String,
-    /// Where the user context runs.
-    pub user: String,
-    /// Where the notification context runs.
-    pub notification: String,
-    /// Where the shipping context runs.
-    pub shipping: String,
-}
-
-const LOCAL: &str = "local";
-
-impl Default for TopologySettings {
-    fn default() -> Self {
-        let local = || LOCAL.to_owned();
-        Self {
-            order: local(),
-            payment: local(),
-            inventory: local(),
-            user: local(),
-            notification: local(),
-            shipping: local(),
-        }
-    }
-}
-
 /// The settings of `log`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -358,27 +330,20 @@ impl Settings {
         self.log.filter.parse::<tracing_subscriber::EnvFilter>().map_err(|error| {
             format!("log.filter `{}` can't be read ({error}); write levels as in `info,cleave_saga=debug`", self.log.filter)
         })?;
+        Topology::of(self).map_err(|wrong| wrong.join("; "))?;
         self.only_what_is_there()
+    }
+
+    /// Whether events reach every process that the topology names.
+    pub fn check_bus(&self) -> Result<(), String> {
+        Topology::of(self)
+            .map_err(|wrong| wrong.join("; "))?
+            .check_bus(self)
     }
 
     /// Seams that are declared and not open in this version are refused by name,
     /// so that nobody believes to run on them.
     fn only_what_is_there(&self) -> Result<(), String> {
-        let topology = &self.topology;
-        for (name, place) in [
-            ("topology.order", &topology.order),
-            ("topology.payment", &topology.payment),
-            ("topology.inventory", &topology.inventory),
-            ("topology.user", &topology.user),
-            ("topology.notification", &topology.notification),
-            ("topology.shipping", &topology.shipping),
-        ] {
-            if place != LOCAL {
-                return Err(format!(
-                    "{name}: this version runs every context in one process; set {name} to \"local\" or leave it unset"
-                ));
-            }
-        }
         if self.fulfilment.style != Style::Orchestrated {
             return Err("fulfilment.style: this version fulfils orders by the orchestrated saga; set it to \"orchestrated\" or leave it unset".to_owned());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use cleave::gateway::{self, Front, GatewaySettings, Parts, RateLimitSettings, fetch_keys};
+use cleave::gateway::{self, Front, GatewaySettings, Others, Parts, RateLimitSettings, fetch_keys};
 use cleave::host::{HttpSettings, Metrics};
 use cleave_store::StoreHealth;
 use cleave_user_contract::port::{GetSigningKeys, SigningKeys, UserPort};
@@ -67,6 +67,7 @@ impl Door {
             http: self.http,
             gateway: self.gateway,
             stop: self.stop,
+            others: Others::default(),
         };
         gateway::router(vec![context], OpenApiRouter::default(), &parts)
     }

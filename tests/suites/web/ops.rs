@@ -40,7 +40,7 @@ impl Bench {
         let clock = Arc::new(ManualClock::default());
         let options = IdempotencyOptions::default();
         let idempotency = Idempotency::new(stores[0].clone(), clock.clone(), options);
-        let mut operations = Operations::new(idempotency);
+        let mut operations = Operations::new(Some(idempotency));
         let names = ["order", "payment"];
         for ((name, store), admin) in names.into_iter().zip(&stores).zip(&sagas) {
             operations.sagas.push(SagaSource {

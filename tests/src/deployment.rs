@@ -1,0 +1,169 @@
+//! A shop in several processes: which contexts each hosts is said in words
+//! (`"payment,shipping"`), and every process has the same settings. Each can be
+//! killed and started again where it was.
+
+use std::net::{SocketAddr, TcpListener};
+
+use cleave::topology::CONTEXTS;
+use reqwest::Method;
+use tempfile::TempDir;
+
+use crate::program::Program;
+use crate::shop::{ADMIN, Client};
+
+/// The secret of every deployment under test.
+pub const KEY: &str = "the secret of a deployment under test";
+
+/// The processes of a shop.
+pub struct Deployment {
+    parts: Vec<Part>,
+    environment: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+struct Part {
+    /// What `--only` says.
+    only: &'static str,
+    internal: SocketAddr,
+    program: Option<Program>,
+}
+
+/// An address that nobody listens on; a moment later somebody else might.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+impl Deployment {
+    /// Starts a process for each part; the first is the front that clients ask.
+    /// Events stay within each process.
+    pub async fn start(parts: &[&'static str], settings: &[(&str, &str)]) -> Self {
+        let part = |only: &&'static str| Part {
+            only,
+            internal: free(),
+            program: None,
+        };
+        let parts: Vec<Part> = parts.iter().map(part).collect();
+        let mut environment: Vec<(String, String)> = [
+            ("INTERNAL__KEY", KEY),
+            ("ADMIN__EMAIL", ADMIN.0),
+            ("ADMIN__PASSWORD", ADMIN.1),
+            ("GATEWAY__RATE_LIMIT__ENABLED", "false"),
+            ("USER__HASHING__MEMORY_KIB", "8"),
+            ("USER__HASHING__ITERATIONS", "1"),
+        ]
+        .iter()
+        .chain(settings)
+        .map(|(name, value)| (format!("CLEAVE__{name}"), (*value).to_owned()))
+        .collect();
+        for context in CONTEXTS {
+            let host = parts.iter().find(|part| part.hosts(context));
+            let host = host.unwrap_or_else(|| panic!("{context} is nowhere"));
+            let name = format!("CLEAVE__TOPOLOGY__{}", context.to_uppercase());
+            environment.push((name, format!("http://{}", host.internal)));
+        }
+        let mut deployment = Self {
+            parts,
+            environment,
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        for index in 0..deployment.parts.len() {
+            deployment.restart(index).await;
+        }
+        deployment.settle().await;
+        deployment
+    }
+
+    /// Starts a part, where it was.
+    pub async fn restart(&mut self, index: usize) {
+        let part = &self.parts[index];
+        let data = self.folder.path().join(index.to_string());
+        std::fs::create_dir_all(&data).expect("a folder");
+        let mut environment = self.environment.clone();
+        let listen = (
+            "CLEAVE__INTERNAL__LISTEN".to_owned(),
+            part.internal.to_string(),
+        );
+        environment.push(listen);
+        let only = part.only;
+        let started = tokio::task::spawn_blocking(move || {
+            let environment: Vec<(&str, &str)> = environment
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            Program::serve(
+                &data,
+                &["--only", only, "--events-stay-apart"],
+                &environment,
+            )
+        });
+        self.parts[index].program = Some(started.await.expect("it starts"));
+    }
+
+    /// Waits until every process knows the keys of the user context.
+    async fn settle(&self) {
+        let admin = self.front().sign_in(ADMIN.0, ADMIN.1).await;
+        for index in 0..self.parts.len() {
+            let look = "/api/v1/ops/breakers";
+            let known = |page: &serde_json::Value| page["items"].is_array();
+            self.client(index).until(look, &admin, known).await;
+        }
+        for service in ["orders", "payments", "shipments", "notifications"] {
+            let look = format!("/api/v1/{service}?limit=1");
+            let known = |page: &serde_json::Value| page["items"].is_array();
+            self.front().until(&look, &admin, known).await;
+        }
+    }
+
+    /// What clients ask.
+    pub fn front(&self) -> Client {
+        self.client(0)
+    }
+
+    /// Asks the gateway of one part.
+    pub fn client(&self, index: usize) -> Client {
+        Client::new(self.program(index).url())
+    }
+
+    /// One of the processes.
+    pub fn program(&self, index: usize) -> &Program {
+        let program = self.parts[index].program.as_ref();
+        program.expect("it is running")
+    }
+
+    /// Where other processes call a part.
+    pub fn internal(&self, index: usize) -> String {
+        format!("http://{}", self.parts[index].internal)
+    }
+
+    /// Ends a part as a crash does.
+    pub fn kill(&mut self, index: usize) {
+        if let Some(program) = self.parts[index].program.take() {
+            program.kill();
+        }
+    }
+
+    /// Ends a part in good order; what it logged.
+    pub fn stop(&mut self, index: usize) -> String {
+        let program = self.parts[index].program.take();
+        let (status, log) = program.expect("it is running").stop();
+        assert!(status.success(), "{log}");
+        log
+    }
+
+    /// Signs in the admin at the front.
+    pub async fn admin(&self) -> String {
+        self.front().sign_in(ADMIN.0, ADMIN.1).await
+    }
+}
+
+impl Part {
+    fn hosts(&self, context: &str) -> bool {
+        self.only.split(',').any(|name| name == context)
+    }
+}
+
+/// A word that keeps requests short: `GET` without a token.
+pub async fn anonymous(client: &Client, path: &str) -> crate::shop::Reply {
+    client.send(Method::GET, path, None, &[], None).await
+}
