@@ -9,6 +9,7 @@ mod docs;
 mod document;
 mod door;
 mod forward;
+mod gather;
 mod headers;
 mod keys;
 mod others;
@@ -33,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::host::{Elsewhere, Health, HttpSettings, Metrics, Readiness, health, metrics};
 use crate::internal::Standing;
 use door::Door;
+use gather::Gather;
 use rate_limit::RateLimit;
 
 pub use document::document;
@@ -77,7 +79,7 @@ pub struct Parts {
 /// what a platform asks for.
 pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router {
     let mut readiness = BTreeMap::new();
-    let mut api = OpenApiRouter::default().merge(ops);
+    let mut api = OpenApiRouter::default().merge(over_all_processes(ops, parts));
     for context in contexts {
         readiness.insert(context.name, context.health);
         api = api.merge(context.api);
@@ -89,7 +91,7 @@ pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router
         stop: parts.stop.clone(),
     };
     let router = router
-        .merge(docs::docs(&document(operations)))
+        .merge(docs::docs(operations, &parts.others))
         .merge(forward::routes(&parts.others))
         .merge(keys::jwks(parts.users.clone()))
         .merge(health(readiness))
@@ -97,6 +99,18 @@ pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unknown::unknown);
     behind_the_door(router, parts)
+}
+
+/// The operators' routes, asked of every process.
+fn over_all_processes(ops: OpenApiRouter, parts: &Parts) -> OpenApiRouter {
+    if parts.others.iter().next().is_none() {
+        return ops;
+    }
+    let all = Gather {
+        others: parts.others.clone(),
+        body_limit: parts.http.body_limit,
+    };
+    ops.layer(from_fn_with_state(all, gather::gather))
 }
 
 /// How the contexts of the other processes are, asked at each look.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use cleave_web::{Problem, ServiceTokens};
 use futures::future::join_all;
 use http::HeaderValue;
+use serde::de::DeserializeOwned;
+use utoipa::openapi::OpenApi;
 
-use crate::internal::{SERVICE_TOKEN, STANDING, Standing};
+use crate::internal::{DOCUMENT, SERVICE_TOKEN, STANDING, Standing};
 use crate::topology::{GATEWAY, Links};
 
 /// Who does not say within this time how it stands is away.
@@ -48,7 +50,16 @@ impl Others {
 
     /// How each of them stands, asked now; none where it does not answer.
     pub async fn standings(&self) -> Vec<(Arc<Process>, Option<Standing>)> {
-        let ask = async |process: &Arc<Process>| (process.clone(), process.standing().await);
+        self.told(STANDING).await
+    }
+
+    /// The document of the public operations of each, asked now.
+    pub(super) async fn operations(&self) -> Vec<(Arc<Process>, Option<OpenApi>)> {
+        self.told(DOCUMENT).await
+    }
+
+    async fn told<T: DeserializeOwned>(&self, path: &str) -> Vec<(Arc<Process>, Option<T>)> {
+        let ask = async |process: &Arc<Process>| (process.clone(), process.told(path).await);
         join_all(self.iter().map(ask)).await
     }
 
@@ -59,22 +70,18 @@ impl Others {
 }
 
 impl Process {
-    async fn standing(&self) -> Option<Standing> {
-        let asked = self.client.get(format!("{}{STANDING}", self.base));
-        let token = self.token().ok()?;
-        let asked = asked.header(SERVICE_TOKEN, token).timeout(PATIENCE);
-        let answer = asked
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status);
-        let standing = async { answer?.json().await }.await;
-        let error: reqwest::Error = match standing {
-            Ok(standing) => return Some(standing),
-            Err(error) => error,
-        };
-        let contexts = self.contexts.join(", ");
-        tracing::warn!(contexts, error = %error.without_url(), "a process does not say how it stands");
-        None
+    /// What it tells gateways at one of its internal addresses.
+    async fn told<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
+        let asked = self.client.get(format!("{}{path}", self.base));
+        let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
+        let sent = asked.timeout(PATIENCE).send().await;
+        let answer = async { sent?.error_for_status()?.json().await };
+        let told: reqwest::Result<T> = answer.await;
+        told.inspect_err(|error| {
+            let contexts = self.contexts.join(", ");
+            tracing::warn!(contexts, %error, "a process does not tell how it is");
+        })
+        .ok()
     }
 
     /// What asks it.
