@@ -186,7 +186,7 @@ impl Fronts {
             api: context.api.clone(),
             health: health(&context.store),
         });
-        let mut ops = operations(assembly);
+        let mut ops = operations(assembly)?;
         ops.others = parts.others.clone();
         let public = gateway::router(fronts.collect(), ops::api(ops), &parts);
         let links = assembly.links.as_ref();
@@ -248,7 +248,7 @@ fn inside(links: &Links, assembly: &Assembly, parts: &Parts) -> Result<Router, S
         elsewhere: None,
         stop: parts.stop.clone(),
     };
-    let ops = ops::api(operations(assembly));
+    let ops = ops::api(operations(assembly)?);
     Ok(internal::router(
         &assembly.contexts,
         ops,
@@ -259,7 +259,7 @@ fn inside(links: &Links, assembly: &Assembly, parts: &Parts) -> Result<Router, S
 }
 
 /// What operators look at.
-fn operations(assembly: &Assembly) -> Operations {
+fn operations(assembly: &Assembly) -> Result<Operations, StartError> {
     let mut operations = Operations::new(assembly.operators.clone());
     for context in &assembly.contexts {
         operations.add(context, FulfilmentStyle::Orchestrated);
@@ -271,8 +271,8 @@ fn operations(assembly: &Assembly) -> Operations {
             health: health(&context.store),
         });
     }
-    operations.auditors = assembly.auditors();
-    operations
+    operations.auditors = assembly.auditors()?;
+    Ok(operations)
 }
 
 /// What this process is called where contexts are placed.
@@ -287,7 +287,7 @@ pub async fn document() -> Result<OpenApi, StartError> {
         ..Settings::default()
     };
     let assembly = Assembly::build(&settings, World::default()).await?;
-    let ops = ops::api(operations(&assembly));
+    let ops = ops::api(operations(&assembly)?);
     let apis = assembly.contexts.iter().map(|context| context.api.clone());
     let operations = apis
         .fold(OpenApiRouter::default().merge(ops), OpenApiRouter::merge)

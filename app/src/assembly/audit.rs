@@ -2,45 +2,63 @@
 //! the events between them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cleave_hosting::{Auditor, Context};
-use cleave_messaging::EventBus;
+use cleave_seam::Endpoint;
 
-use super::World;
-use crate::audit::{EventsAuditor, Route};
+use super::{Assembly, StartError};
+use crate::audit::port::{AuditPort, Client};
+use crate::audit::{EventsAuditor, LocalAudit, RemoteAuditor, Reporting, Watched};
+use crate::topology::CONTEXTS;
 
-/// The auditors over `contexts`; to be asked before their handlers begin to run.
-pub(super) fn auditors(
-    contexts: &[Context],
-    bus: &Arc<dyn EventBus>,
-    world: &World,
-    memory: Duration,
-) -> Vec<Arc<dyn Auditor>> {
-    let outboxes = contexts
-        .iter()
-        .map(|context| context.store.clone())
-        .collect();
-    let routes = contexts.iter().flat_map(routes).collect();
-    let mut auditors: Vec<Arc<dyn Auditor>> = contexts
-        .iter()
-        .map(|context| context.auditor.clone())
-        .collect();
-    auditors.push(Arc::new(EventsAuditor {
-        outboxes,
-        routes,
-        bus: bus.clone(),
-        clock: world.clock.clone(),
-        memory,
-    }));
-    auditors
+/// The auditors over all contexts; to be asked before their handlers begin to run.
+pub(super) fn auditors(assembly: &Assembly) -> Result<Vec<Arc<dyn Auditor>>, StartError> {
+    let here: Arc<dyn AuditPort> = Arc::new(LocalAudit::over(&assembly.contexts));
+    let split = assembly.topology.is_split();
+    let reporting = |of: &'static str, inner: Arc<dyn Auditor>| -> Arc<dyn Auditor> {
+        if split {
+            Arc::new(Reporting { of, inner })
+        } else {
+            inner
+        }
+    };
+    let (mut auditors, mut contexts) = (Vec::new(), Vec::new());
+    for context in CONTEXTS {
+        let own = assembly.contexts.iter().find(|it| it.name == context);
+        let port = match endpoint(assembly, context)? {
+            Some(endpoint) => Arc::new(Client::new(endpoint)),
+            None => here.clone(),
+        };
+        let at = Watched { context, port };
+        contexts.push(at.clone());
+        auditors.push(reporting(context, auditor(assembly, own, at)));
+    }
+    let events = EventsAuditor {
+        contexts,
+        bus: assembly.bus.clone(),
+        clock: assembly.world.clock.clone(),
+        ids: assembly.world.ids.clone(),
+        memory: assembly.inbox_retention,
+    };
+    auditors.push(reporting("events", Arc::new(events)));
+    Ok(auditors)
 }
 
-fn routes(context: &Context) -> impl Iterator<Item = Route> + '_ {
-    context.handlers.iter().map(|handler| Route {
-        consumer: format!("{}.{}", context.name, handler.name),
-        handler: handler.name,
-        types: handler.types,
-        store: context.store.clone(),
-    })
+fn auditor(assembly: &Assembly, own: Option<&Context>, at: Watched) -> Arc<dyn Auditor> {
+    match own {
+        Some(context) => context.auditor.clone(),
+        None => Arc::new(RemoteAuditor {
+            at,
+            ids: assembly.world.ids.clone(),
+        }),
+    }
+}
+
+/// The process that has a context, where that is another.
+fn endpoint(assembly: &Assembly, context: &'static str) -> Result<Option<Endpoint>, StartError> {
+    let Some(links) = &assembly.links else {
+        return Ok(None);
+    };
+    let found = links.process_of(context);
+    found.map_err(|reason| StartError::of(context, reason))
 }

@@ -184,8 +184,8 @@ impl Assembly {
     }
 
     /// Who counts the invariants; to be asked before [`Assembly::start`].
-    pub fn auditors(&self) -> Vec<Arc<dyn Auditor>> {
-        audit::auditors(&self.contexts, &self.bus, &self.world, self.inbox_retention)
+    pub fn auditors(&self) -> Result<Vec<Arc<dyn Auditor>>, StartError> {
+        audit::auditors(self)
     }
 
     /// Subscribes every handler, and lets relays and background tasks go.

@@ -1,7 +1,10 @@
 //! The invariants of the whole, counted over the live data: each context counts
-//! its own, and `events` counts what only the host can see.
+//! its own, in whichever process it is, and `events` counts what only the host
+//! can see.
 
+mod elsewhere;
 mod events;
+pub mod port;
 
 use std::sync::Arc;
 
@@ -9,7 +12,9 @@ use cleave_hosting::{AuditCheck, Auditor, Seen};
 use cleave_vocabulary::PortError;
 use serde::Serialize;
 
-pub use events::{EventsAuditor, Route};
+pub use elsewhere::{RemoteAuditor, Reporting};
+pub use events::{EventsAuditor, Watched};
+pub use port::LocalAudit;
 
 /// Every invariant, and whether all of them hold.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]

@@ -67,7 +67,8 @@ impl Audit {
             .map_err(CommandError::failure)?;
         let seen = Arc::new(Seen::default());
         let watch = watch(Some(seen.clone()));
-        let report = audit(&assembly.auditors(), &seen).await;
+        let auditors = assembly.auditors().map_err(CommandError::failure)?;
+        let report = audit(&auditors, &seen).await;
         watch.finish_and_clear();
         assembly.close().await;
         serde_json::to_value(report.map_err(CommandError::failure)?).map_err(CommandError::failure)

@@ -8,6 +8,8 @@ mod document;
 mod lock;
 mod standing;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -16,6 +18,7 @@ use cleave_web::{Problem, ServiceVerifier};
 use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::audit::{LocalAudit, port};
 use crate::gateway::{self, Parts};
 use crate::host::{Readiness, health};
 use crate::topology::{CONTEXTS, GATEWAY};
@@ -38,8 +41,8 @@ pub fn router(
         ports = match contexts.iter().find(|context| context.name == name) {
             Some(context) => {
                 let lock = Lock::new(services, name);
-                let port = context.internal.clone();
-                ports.merge(port.layer(from_fn_with_state(lock, lock::authorization)))
+                let own = context.internal.clone();
+                ports.merge(own.layer(from_fn_with_state(lock, lock::authorization)))
             }
             None => ports.merge(not_here(name)),
         };
@@ -52,7 +55,12 @@ pub fn router(
     let locked = from_fn_with_state(forwarded, lock::service_header);
     let public = gateway::behind_inner_door(public, parts).layer(locked.clone());
     // What matches nothing passes the public routes' layers, as it does at the front.
+    let audit = Arc::new(LocalAudit::over(contexts));
+    let lock = Lock::new(services, GATEWAY);
+    let audit = port::routes(audit, parts.clock.clone())
+        .layer(from_fn_with_state(lock, lock::authorization));
     ports
+        .merge(audit)
         .merge(told.layer(locked))
         .merge(health(readiness))
         .route("/internal/v1/openapi.json", get(document::show))

@@ -40,13 +40,23 @@ impl Links {
 
     /// Where `caller` calls `context`; none where that is in this process.
     pub fn endpoint(&self, caller: &str, context: &str) -> Result<Option<Endpoint>, String> {
+        self.way(caller, context, context)
+    }
+
+    /// The process that hosts `context`, as one gateway asks another; none where
+    /// that is this one.
+    pub fn process_of(&self, context: &str) -> Result<Option<Endpoint>, String> {
+        self.way(GATEWAY, context, GATEWAY)
+    }
+
+    fn way(&self, caller: &str, context: &str, audience: &str) -> Result<Option<Endpoint>, String> {
         let place = self.topology.elsewhere().find(|(name, _)| *name == context);
         let Some((_, url)) = place else {
             return Ok(None);
         };
         let badge = Badge {
             tokens: self.tokens(caller).map_err(|error| error.to_string())?,
-            audience: context.to_owned(),
+            audience: audience.to_owned(),
         };
         let endpoint = Endpoint::new(self.ports.clone(), url, self.clock.clone());
         Ok(Some(endpoint.showing(Arc::new(badge))))

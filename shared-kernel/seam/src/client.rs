@@ -110,13 +110,9 @@ impl Endpoint {
         let url = format!("{}{}", self.base_url, operation.path);
         let sending = self.http.post(url).headers(request.headers);
         let sent = sending.body(request.body).send().await;
-        let mut response = sent.map_err(|error| not_answered(&error))?;
+        let mut response = sent.map_err(not_answered)?;
         let mut body = BytesMut::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| not_answered(&error))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(not_answered)? {
             if body.len() + chunk.len() > BODY_LIMIT {
                 let message = format!("the answer is larger than {BODY_LIMIT} bytes");
                 return Err(Failure::unknown(FailureKind::Broken, message));
@@ -127,8 +123,10 @@ impl Endpoint {
     }
 }
 
-fn not_answered(error: &reqwest::Error) -> Failure {
-    let message = with_causes(error);
+/// Messages go as far as operators' pages; where processes listen does not.
+fn not_answered(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let message = with_causes(&error);
     if error.is_builder() {
         Failure::clean(FailureKind::Broken, message)
     } else if error.is_connect() {

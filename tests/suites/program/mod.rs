@@ -42,6 +42,7 @@ fn help_and_version_are_answers_and_an_unknown_word_is_not() {
         &["serve", "--help"],
         &["replay", "--help"],
         &["user", "create-admin", "--help"],
+        &["topology", "check", "--help"],
     ] {
         let ended = run(here.path(), words, &[]);
         assert_eq!(ended.status.code(), Some(0), "{words:?}");

@@ -143,3 +143,56 @@ async fn the_document_is_the_same_wherever_the_contexts_run() {
     let gathered = anonymous(&front, "/api/openapi.json").await.body;
     assert_eq!(gathered["x-unanswered"], json!(["payment"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_counts_in_every_process_and_says_what_it_could_not_count() {
+    let (mut deployment, front, admin) = shop().await;
+    let audit = "/api/v1/ops/audit";
+    let report = front.post(audit, &admin, &json!({})).await;
+    assert_eq!(report.status, StatusCode::OK, "{report:?}");
+    let check = |report: &Value, name: &str| {
+        let checks = report["checks"].as_array().expect("checks");
+        let found = checks.iter().find(|check| check["name"] == name);
+        found
+            .unwrap_or_else(|| panic!("no {name} in {report:#}"))
+            .clone()
+    };
+    // The same checks in the same order, whoever is asked.
+    let there = deployment
+        .client(1)
+        .post(audit, &admin, &json!({}))
+        .await
+        .body;
+    let names = |report: &Value| -> Vec<Value> {
+        let checks = report["checks"].as_array().expect("checks").iter();
+        checks.map(|check| check["name"].clone()).collect()
+    };
+    assert_eq!(names(&there), names(&report.body));
+    // Events stay apart in this deployment: what was said and never arrived is
+    // found, once the relay has told how far it is.
+    let lost = async {
+        loop {
+            let report = front.post(audit, &admin, &json!({})).await;
+            let lost = check(
+                &report.body,
+                "every_event_is_handled_once_by_order_fulfilment",
+            );
+            if lost["violations"] != json!([]) {
+                break;
+            }
+        }
+    };
+    let found = tokio::time::timeout(std::time::Duration::from_secs(60), lost).await;
+    found.expect("the audit notices");
+
+    deployment.kill(1);
+    let report = front.post(audit, &admin, &json!({})).await;
+    assert_eq!(report.status, StatusCode::OK, "{report:?}");
+    assert_eq!(report.body["ok"], false);
+    let payment = check(&report.body, "payment_could_be_counted");
+    assert_eq!(payment["violations"][0]["subject"], "payment");
+    let events = check(&report.body, "events_could_be_counted").to_string();
+    let internal = deployment.internal(1);
+    let port = internal.rsplit(':').next().expect("a port");
+    assert!(!events.contains(port), "{events}");
+}

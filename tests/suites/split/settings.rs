@@ -61,3 +61,53 @@ fn a_secret_is_not_shown_by_what_refuses_it() {
     assert_eq!(ended.status.code(), Some(2));
     assert!(!ended.err.contains("shown to nobody"), "{}", ended.err);
 }
+
+#[test]
+fn a_topology_is_checked_and_drawn_before_anything_starts() {
+    let here = tempfile::tempdir().expect("a folder");
+    let written = |name: &str, text: &str| {
+        std::fs::write(here.path().join(name), text).expect("written");
+    };
+    let shared = "[internal]\nkey = \"a secret of more than 32 characters\"\n";
+    let topology = |payment: &str| format!("[topology]\npayment = \"{payment}\"\n");
+    let topology_command = |words: &[&str]| {
+        let mut all = vec!["topology"];
+        all.extend_from_slice(words);
+        run(here.path(), &all, &[])
+    };
+
+    let fine = topology_command(&["check"]);
+    assert_eq!(fine.status.code(), Some(0), "{}", fine.err);
+
+    written(
+        "shop.toml",
+        &format!("{}{shared}", topology("http://127.0.0.1:9080")),
+    );
+    let check = topology_command(&["check", "--config", "shop.toml"]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(check.err.contains("bus.kind must be"), "{}", check.err);
+    let shown = topology_command(&["show", "--config", "shop.toml"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", shown.err);
+    assert!(
+        shown.out.contains("http://127.0.0.1:9080 ── payment"),
+        "{}",
+        shown.out
+    );
+
+    written("bad.toml", &topology("nowhere"));
+    let check = topology_command(&["check", "shop.toml", "bad.toml"]);
+    assert_eq!(check.status.code(), Some(1));
+    for part in [
+        "bad.toml: topology.payment is neither",
+        "shop.toml: bus.kind",
+    ] {
+        assert!(
+            check.err.contains(part),
+            "`{part}` is not in:\n{}",
+            check.err
+        );
+    }
+    let missing = topology_command(&["check", "missing.toml"]);
+    assert_ne!(missing.status.code(), Some(0));
+    assert!(missing.err.contains("missing.toml"), "{}", missing.err);
+}
