@@ -6,10 +6,10 @@ use super::{CONTEXTS, Topology};
 use crate::settings::Settings;
 
 /// Everything that is wrong between these processes, each by its name.
-pub fn check_together(processes: &[(String, Settings)]) -> Vec<String> {
-    let read = |(name, settings): &'_ (String, Settings)| {
+pub fn check_together<'p>(processes: &'p [(String, Settings)]) -> Vec<String> {
+    let read = |(name, settings): &'p (String, Settings)| {
         let topology = Topology::of(settings).ok()?;
-        Some((name.clone(), topology, settings.internal.listen))
+        Some((name.clone(), topology, settings.internal.listen, settings))
     };
     let placed: Vec<_> = processes.iter().filter_map(read).collect();
     let mut wrong = Vec::new();
@@ -21,13 +21,15 @@ pub fn check_together(processes: &[(String, Settings)]) -> Vec<String> {
                 "{context} runs nowhere: none of the processes hosts it; set topology.{context} to \"local\" in one of them, or name it in its topology.only"
             )),
             [_] => {}
+            // Replicas: one Postgres database under all of them.
+            _ if hosts.iter().all(|it| it.3.database.place(context).is_some()) => {}
             _ => wrong.push(format!(
-                "{context} runs in {}: each would keep its data in a SQLite file of its own; host it in one of them, and set topology.{context} to its base URL in the others",
+                "{context} runs in {}: each would keep its data in a SQLite file of its own; host it in one of them and set topology.{context} to its base URL in the others, or put it on Postgres (database.{context}.url) in all of them",
                 names.join(" and ")
             )),
         }
         let ports: Vec<u16> = hosts.iter().filter_map(|it| Some(it.2?.port())).collect();
-        for (name, topology, _) in &placed {
+        for (name, topology, ..) in &placed {
             let url = topology.elsewhere().find(|(other, _)| *other == context);
             let Some((_, url)) = url else { continue };
             let port = Url::parse(url)
