@@ -1,6 +1,7 @@
 //! A shop in several processes: which contexts each hosts is said in words
-//! (`"payment,shipping"`), and every process has the same settings. Each can be
-//! killed and started again where it was.
+//! (`"payment,shipping"`), and every process has the same settings. A broker of the
+//! deployment's own carries their events. Each can be killed and started again
+//! where it was.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -8,8 +9,12 @@ use cleave::topology::CONTEXTS;
 use reqwest::Method;
 use tempfile::TempDir;
 
+use crate::broker::Broker;
+use crate::link::Link;
+use crate::postgres;
 use crate::program::Program;
 use crate::shop::{ADMIN, Client};
+use crate::stores::on_postgres;
 
 /// The secret of every deployment under test.
 pub const KEY: &str = "the secret of a deployment under test";
@@ -18,13 +23,18 @@ pub const KEY: &str = "the secret of a deployment under test";
 pub struct Deployment {
     parts: Vec<Part>,
     environment: Vec<(String, String)>,
+    /// What each is told besides, on its command line.
+    words: &'static [&'static str],
     folder: TempDir,
+    broker: Broker,
 }
 
 struct Part {
     /// What `--only` says.
-    only: &'static str,
+    only: String,
     internal: SocketAddr,
+    /// The way there, where it is not the straight one.
+    link: Option<Link>,
     program: Option<Program>,
 }
 
@@ -36,16 +46,38 @@ fn free() -> SocketAddr {
 
 impl Deployment {
     /// Starts a process for each part; the first is the front that clients ask.
-    /// Events stay within each process.
-    pub async fn start(parts: &[&'static str], settings: &[(&str, &str)]) -> Self {
-        let part = |only: &&'static str| Part {
-            only,
-            internal: free(),
-            program: None,
-        };
-        let parts: Vec<Part> = parts.iter().map(part).collect();
+    pub async fn start(parts: &[&str], settings: &[(&str, &str)]) -> Self {
+        let parts = parts.iter().map(|only| Part::of(only)).collect();
+        Self::start_all(parts, settings, &[]).await
+    }
+
+    /// The same, with the demo's catalogue and accounts.
+    pub async fn start_demo(parts: &[&str], settings: &[(&str, &str)]) -> Self {
+        let parts = parts.iter().map(|only| Part::of(only)).collect();
+        Self::start_all(parts, settings, &["--demo"]).await
+    }
+
+    /// The same, with a link before each process that all others go through.
+    pub async fn start_over_links(parts: &[&str], settings: &[(&str, &str)]) -> Self {
+        let mut linked = Vec::new();
+        for only in parts {
+            let mut part = Part::of(only);
+            part.link = Some(Link::before(part.internal).await);
+            linked.push(part);
+        }
+        Self::start_all(linked, settings, &[]).await
+    }
+
+    async fn start_all(
+        parts: Vec<Part>,
+        settings: &[(&str, &str)],
+        words: &'static [&'static str],
+    ) -> Self {
+        let broker = Broker::start().await;
         let mut environment: Vec<(String, String)> = [
             ("INTERNAL__KEY", KEY),
+            ("BUS__KIND", "nats"),
+            ("BUS__NATS__URL", &broker.url()),
             ("ADMIN__EMAIL", ADMIN.0),
             ("ADMIN__PASSWORD", ADMIN.1),
             ("GATEWAY__RATE_LIMIT__ENABLED", "false"),
@@ -60,12 +92,19 @@ impl Deployment {
             let host = parts.iter().find(|part| part.hosts(context));
             let host = host.unwrap_or_else(|| panic!("{context} is nowhere"));
             let name = format!("CLEAVE__TOPOLOGY__{}", context.to_uppercase());
-            environment.push((name, format!("http://{}", host.internal)));
+            let way = host.link.as_ref().map_or(host.internal, |link| link.address);
+            environment.push((name, format!("http://{way}")));
+            if on_postgres(context) {
+                let name = format!("CLEAVE__DATABASE__{}__URL", context.to_uppercase());
+                environment.push((name, postgres::shared().schema().await));
+            }
         }
         let mut deployment = Self {
             parts,
             environment,
+            words,
             folder: tempfile::tempdir().expect("a folder"),
+            broker,
         };
         for index in 0..deployment.parts.len() {
             deployment.restart(index).await;
@@ -85,17 +124,14 @@ impl Deployment {
             part.internal.to_string(),
         );
         environment.push(listen);
-        let only = part.only;
+        let (only, further) = (part.only.clone(), self.words);
         let started = tokio::task::spawn_blocking(move || {
             let environment: Vec<(&str, &str)> = environment
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect();
-            Program::serve(
-                &data,
-                &["--only", only, "--events-stay-apart"],
-                &environment,
-            )
+            let words = [&["--only", &only], further].concat();
+            Program::serve(&data, &words, &environment)
         });
         self.parts[index].program = Some(started.await.expect("it starts"));
     }
@@ -136,6 +172,17 @@ impl Deployment {
         format!("http://{}", self.parts[index].internal)
     }
 
+    /// What carries the events.
+    pub fn broker(&mut self) -> &mut Broker {
+        &mut self.broker
+    }
+
+    /// The way to a part.
+    pub fn link(&self, index: usize) -> &Link {
+        let link = self.parts[index].link.as_ref();
+        link.expect("it was started with links")
+    }
+
     /// Ends a part as a crash does.
     pub fn kill(&mut self, index: usize) {
         if let Some(program) = self.parts[index].program.take() {
@@ -151,6 +198,13 @@ impl Deployment {
         log
     }
 
+    /// Ends every part in good order.
+    pub fn stop_all(mut self) {
+        for index in 0..self.parts.len() {
+            self.stop(index);
+        }
+    }
+
     /// Signs in the admin at the front.
     pub async fn admin(&self) -> String {
         self.front().sign_in(ADMIN.0, ADMIN.1).await
@@ -158,6 +212,15 @@ impl Deployment {
 }
 
 impl Part {
+    fn of(only: &str) -> Self {
+        Self {
+            only: only.to_owned(),
+            internal: free(),
+            link: None,
+            program: None,
+        }
+    }
+
     fn hosts(&self, context: &str) -> bool {
         self.only.split(',').any(|name| name == context)
     }

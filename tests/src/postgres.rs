@@ -48,6 +48,20 @@ impl Server {
         Self::start_in(folder, "")
     }
 
+    /// Ends it in the middle of everything, as a crash does: it recovers from its
+    /// log at the next start.
+    ///
+    /// # Panics
+    /// Where it is not the test's own.
+    pub fn crash(&self) {
+        let (_, folder) = self.held.as_ref().expect("it is the test's own");
+        let process = std::fs::read_to_string(folder.path().join("pid")).expect("a process");
+        let ended = Command::new("kill")
+            .args(["-QUIT", process.trim()])
+            .status();
+        assert!(ended.is_ok_and(|status| status.success()), "it runs");
+    }
+
     fn start_in(folder: TempDir, options: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres");
         let mut held = Command::new(script)

@@ -1,5 +1,7 @@
-//! A whole shop in this process: every context, the gateway, a real listener,
-//! a fresh data folder. Closing it demands that the books balance.
+//! A whole shop: every context, the gateway, a real listener, fresh databases.
+//! It runs in this process, or in the processes that `CLEAVE_TEST_TOPOLOGY` names
+//! (`order,user payment inventory,shipping,notification`); who asks it can't tell.
+//! Closing it demands that the books balance.
 
 use std::time::Duration;
 
@@ -11,19 +13,24 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::broker::Broker;
+use crate::deployment::Deployment;
 use crate::postgres;
-use crate::stores::over_postgres;
+use crate::stores::on_postgres;
 
 /// A shop that is open.
 pub struct Shop {
-    service: Service,
+    house: House,
     client: Client,
     /// Signs in as the admin.
     pub admin: String,
-    /// The data folder; removed with the shop.
-    pub folder: TempDir,
-    /// The broker, where this run's shops have one.
-    _broker: Option<Broker>,
+}
+
+/// Where it runs.
+enum House {
+    /// In this process, with its data folder, and its broker where this run has one.
+    Whole(Service, TempDir, Option<Broker>),
+    /// In several.
+    Parts(Deployment),
 }
 
 /// Asks a server; every answer with its status and its body.
@@ -44,18 +51,20 @@ pub struct Reply {
     pub body: Value,
 }
 
-/// A fresh schema for each context that has no place yet.
+/// A fresh schema for each context that this run has on Postgres.
 async fn put_on_postgres(database: &mut DatabaseSettings) {
-    for context in [
-        &mut database.order,
-        &mut database.payment,
-        &mut database.inventory,
-        &mut database.user,
-        &mut database.notification,
-        &mut database.shipping,
+    for (name, context) in [
+        ("order", &mut database.order),
+        ("payment", &mut database.payment),
+        ("inventory", &mut database.inventory),
+        ("user", &mut database.user),
+        ("notification", &mut database.notification),
+        ("shipping", &mut database.shipping),
     ] {
-        let url = postgres::shared().schema().await;
-        context.url.get_or_insert(DatabaseUrl(url));
+        if on_postgres(name) {
+            let url = postgres::shared().schema().await;
+            context.url.get_or_insert(DatabaseUrl(url));
+        }
     }
 }
 
@@ -69,6 +78,11 @@ impl Client {
             http: reqwest::Client::new(),
             base: base.into(),
         }
+    }
+
+    /// The base of its URLs.
+    pub fn url(&self) -> &str {
+        &self.base
     }
 
     /// Sends a request, as whoever the token is of; `None` where nobody answered.
@@ -231,6 +245,8 @@ pub fn address(postal_code: &str) -> Value {
     json!({ "name": "A Customer", "line1": "1 High Street", "city": "London", "postal_code": postal_code, "country": "GB" })
 }
 
+/// Names, in the environment, the processes of every shop of this run.
+const TOPOLOGY: &str = "CLEAVE_TEST_TOPOLOGY";
 /// Names, in the environment, what carries the events of every shop of this run.
 const BUS: &str = "CLEAVE_TEST_BUS";
 
@@ -260,60 +276,25 @@ impl Shop {
     /// Where it does not open.
     pub async fn open_set(settings: &[(&str, &str)]) -> Self {
         let variable = |(key, value): &(&str, &str)| {
-            let name = format!("CLEAVE__{}", key.replace('.', "__").to_uppercase());
-            (name, (*value).to_owned())
+            (key.replace('.', "__").to_uppercase(), (*value).to_owned())
         };
-        // The limits are for strangers; whoever tests them sets them.
-        let usual = [("gateway.rate_limit.enabled", "false")];
-        let layers = Layers {
-            environment: usual.iter().chain(settings).map(variable).collect(),
-            ..Layers::default()
+        let settings: Vec<(String, String)> = settings.iter().map(variable).collect();
+        let (house, url) = match std::env::var(TOPOLOGY) {
+            Ok(parts) => Box::pin(parts_of(&parts, &settings)).await,
+            Err(_) => Box::pin(whole(&settings)).await,
         };
-        let settings = Settings::load(&layers).expect("settings that fit");
-        Self::open_on(settings).await
-    }
-
-    /// Opens one with what a test needs set; nothing waits that a test would wait for.
-    ///
-    /// # Panics
-    /// Where it does not open.
-    pub async fn open_with(adjust: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::default();
-        settings.gateway.rate_limit.enabled = false;
-        adjust(&mut settings);
-        Self::open_on(settings).await
-    }
-
-    async fn open_on(mut settings: Settings) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        settings.data_dir = folder.path().to_owned();
-        settings.http.listen = "127.0.0.1:0".parse().expect("an address");
-        settings.admin.email = Some(ADMIN.0.to_owned());
-        settings.admin.password = Some(ADMIN.1.to_owned());
-        if over_postgres() {
-            put_on_postgres(&mut settings.database).await;
-        }
-        // Hashing as cheap as the library lets it be.
-        settings.user.hashing.memory_kib = 8;
-        settings.user.hashing.iterations = 1;
-        let broker = broker(&mut settings).await;
-        let service = Box::pin(Service::start(&settings, World::default(), false))
-            .await
-            .expect("the shop opens");
-        let client = Client::new(format!("http://{}", service.address()));
+        let client = Client::new(url);
         let admin = client.sign_in(ADMIN.0, ADMIN.1).await;
         Self {
-            service,
+            house,
             client,
             admin,
-            folder,
-            _broker: broker,
         }
     }
 
     /// Opens one as it is by default.
     pub async fn open() -> Self {
-        Self::open_with(|_| {}).await
+        Self::open_set(&[]).await
     }
 
     /// The base of its URLs.
@@ -329,6 +310,52 @@ impl Shop {
     /// Closes it, once everything has come to rest and the books balance.
     pub async fn close(self) {
         self.client.demand_balanced_books(&self.admin).await;
-        self.service.stop().await;
+        match self.house {
+            House::Whole(service, _folder, _broker) => service.stop().await,
+            House::Parts(deployment) => deployment.stop_all(),
+        }
     }
+}
+
+/// A shop whose every context is in this process.
+async fn whole(settings: &[(String, String)]) -> (House, String) {
+    // The limits are for strangers; whoever tests them sets them. Hashing is as
+    // cheap as the library lets it be.
+    let usual = [
+        ("GATEWAY__RATE_LIMIT__ENABLED", "false"),
+        ("USER__HASHING__MEMORY_KIB", "8"),
+        ("USER__HASHING__ITERATIONS", "1"),
+    ];
+    let usual = usual.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = usual.iter().chain(settings);
+    let layers = Layers {
+        environment: variables
+            .map(|(name, value)| (format!("CLEAVE__{name}"), value.clone()))
+            .collect(),
+        ..Layers::default()
+    };
+    let mut settings = Settings::load(&layers).expect("settings that fit");
+    let folder = tempfile::tempdir().expect("a folder");
+    settings.data_dir = folder.path().to_owned();
+    settings.http.listen = "127.0.0.1:0".parse().expect("an address");
+    settings.admin.email = Some(ADMIN.0.to_owned());
+    settings.admin.password = Some(ADMIN.1.to_owned());
+    put_on_postgres(&mut settings.database).await;
+    let broker = broker(&mut settings).await;
+    let service = Service::start(&settings, World::default(), false).await;
+    let service = service.expect("the shop opens");
+    let url = format!("http://{}", service.address());
+    (House::Whole(service, folder, broker), url)
+}
+
+/// One in a process for each of these parts.
+async fn parts_of(parts: &str, settings: &[(String, String)]) -> (House, String) {
+    let parts: Vec<&str> = parts.split(' ').collect();
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let deployment = Deployment::start(&parts, &settings).await;
+    let url = deployment.program(0).url();
+    (House::Parts(deployment), url)
 }

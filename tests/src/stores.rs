@@ -2,6 +2,7 @@
 //! temporary folder, or a schema of a throwaway Postgres server where the
 //! environment says `CLEAVE_TEST_STORE=postgres`.
 
+use cleave::topology::CONTEXTS;
 use cleave_messaging::Outbox;
 use cleave_store::{PostgresOptions, SqliteOptions, Store, Tx, Unit};
 use cleave_vocabulary::Envelope;
@@ -23,8 +24,18 @@ pub fn over_postgres() -> bool {
     match std::env::var("CLEAVE_TEST_STORE").as_deref() {
         Err(_) | Ok("sqlite") => false,
         Ok("postgres") => true,
-        Ok(other) => panic!("CLEAVE_TEST_STORE is {other}; it may be sqlite or postgres"),
+        // Some contexts of a shop here and some there: what has one store alone is on SQLite.
+        Ok(some) if some.split(',').all(|name| CONTEXTS.contains(&name)) => false,
+        Ok(other) => panic!(
+            "CLEAVE_TEST_STORE is {other}; it may be sqlite, postgres, or the contexts that a shop has on Postgres (payment,order)"
+        ),
     }
+}
+
+/// Whether the shops of this run have this context on Postgres.
+pub fn on_postgres(context: &str) -> bool {
+    let named = std::env::var("CLEAVE_TEST_STORE").unwrap_or_default();
+    over_postgres() || named.split(',').any(|name| name == context)
 }
 
 impl TempStore {

@@ -25,9 +25,6 @@ pub(super) struct Serve {
     /// Run these contexts only; `gateway` runs none [default: those whose topology.<context> is local]
     #[arg(long, value_name = "CONTEXT,…")]
     only: Option<String>,
-    /// Let each process have events of its own, which reach no other: for looking at ports alone
-    #[arg(long, hide = true)]
-    events_stay_apart: bool,
     /// Fill an empty data folder with a real catalogue, an admin and a customer
     #[arg(long)]
     demo: bool,
@@ -46,11 +43,6 @@ impl Serve {
             layers.flags.push(("topology.only", "--only", only.clone()));
         }
         let settings = super::settings(&layers)?;
-        if !self.events_stay_apart {
-            settings
-                .check_bus()
-                .map_err(|reason| layers.contradiction(reason))?;
-        }
         let service = Service::start(&settings, World::default(), self.demo)
             .await
             .map_err(CommandError::failure)?;

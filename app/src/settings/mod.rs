@@ -334,13 +334,6 @@ impl Settings {
         self.only_what_is_there()
     }
 
-    /// Whether events reach every process that the topology names.
-    pub fn check_bus(&self) -> Result<(), String> {
-        Topology::of(self)
-            .map_err(|wrong| wrong.join("; "))?
-            .check_bus(self)
-    }
-
     /// Seams that are declared and not open in this version are refused by name,
     /// so that nobody believes to run on them.
     fn only_what_is_there(&self) -> Result<(), String> {

@@ -65,6 +65,7 @@ impl Topology {
             (context, place)
         });
         let topology = Self(placed.to_vec());
+        topology.check_bus(settings, &mut wrong);
         topology.check_internal(settings, &mut wrong);
         if wrong.is_empty() {
             Ok(topology)
@@ -110,12 +111,13 @@ impl Topology {
     }
 
     /// Events must reach every process.
-    pub fn check_bus(&self, settings: &Settings) -> Result<(), String> {
-        match self.elsewhere().next() {
-            Some((context, _)) if settings.bus.kind == BusKind::InProcess => Err(format!(
+    fn check_bus(&self, settings: &Settings, wrong: &mut Vec<String>) {
+        if let Some((context, _)) = self.elsewhere().next()
+            && settings.bus.kind == BusKind::InProcess
+        {
+            wrong.push(format!(
                 "bus.kind is in_process, which carries events within one process, and topology.{context} runs in another: bus.kind must be \"nats\" in every process, with bus.nats.url"
-            )),
-            _ => Ok(()),
+            ));
         }
     }
 

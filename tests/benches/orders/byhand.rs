@@ -156,4 +156,4 @@ fn step(connection: &Connection, job: &Job) {
 }
 
 /// As long as an event is.
-const EVENT: &str = r#"{"specversion":"1.0","id":"evt_01h455vb4pex5vsknk084sn02q","source":"/contexts/order","type":"order.created","subject":"ord_01h455vb4pex5vsknk084sn02q","time":"2026-01-02T03:04:05.678Z","datacontenttype":"application/json","dataschema":"urn:cleave:event:order.created:v1","correlationid":"0190163d9c4a7c3e8b5a000000000001","data":{"order_id":"ord_01h455vb4pex5vsknk084sn02q","user_id":"usr_01h455vb4pex5vsknk084sn02q","items":[],"total":{"amount":5997,"currency":"GBP"}}}"#;
+pub(crate) const EVENT: &str = r#"{"specversion":"1.0","id":"evt_01h455vb4pex5vsknk084sn02q","source":"/contexts/order","type":"order.created","subject":"ord_01h455vb4pex5vsknk084sn02q","time":"2026-01-02T03:04:05.678Z","datacontenttype":"application/json","dataschema":"urn:cleave:event:order.created:v1","correlationid":"0190163d9c4a7c3e8b5a000000000001","data":{"order_id":"ord_01h455vb4pex5vsknk084sn02q","user_id":"usr_01h455vb4pex5vsknk084sn02q","items":[],"total":{"amount":5997,"currency":"GBP"}}}"#;

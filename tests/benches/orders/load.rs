@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::server::Server;
-
 /// What a client waits for.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Pass {
@@ -22,7 +20,8 @@ pub(crate) enum Pass {
 pub(crate) struct Load {
     sessions: String,
     orders: String,
-    metrics: String,
+    /// Of every process that may run a saga.
+    metrics: Vec<String>,
     products: Arc<Vec<String>>,
     run: std::sync::atomic::AtomicU64,
 }
@@ -69,12 +68,13 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 }
 
 impl Load {
-    pub(crate) async fn new(server: &Server) -> Self {
+    /// At the front `base`, of a shop whose sagas these processes run.
+    pub(crate) async fn new(base: &str, sagas: &[String]) -> Self {
         let http = reqwest::Client::new();
         let mut products = Vec::new();
         let mut cursor = String::new();
         loop {
-            let url = server.url(&format!("/api/v1/inventory/products?limit=100{cursor}"));
+            let url = format!("{base}/api/v1/inventory/products?limit=100{cursor}");
             let page: Value = http
                 .get(url)
                 .send()
@@ -96,13 +96,13 @@ impl Load {
             }
         }
         let load = Self {
-            sessions: server.url("/api/v1/users/sessions"),
-            orders: server.url("/api/v1/orders"),
-            metrics: server.url("/metrics"),
+            sessions: format!("{base}/api/v1/users/sessions"),
+            orders: format!("{base}/api/v1/orders"),
+            metrics: sagas.iter().map(|url| format!("{url}/metrics")).collect(),
             products: Arc::new(products),
             run: 0.into(),
         };
-        load.fill_shelves(server).await;
+        load.fill_shelves(base).await;
         load
     }
 
@@ -122,13 +122,13 @@ impl Load {
     }
 
     /// A million more of each product.
-    async fn fill_shelves(&self, server: &Server) {
+    async fn fill_shelves(&self, base: &str) {
         let http = reqwest::Client::new();
         let token = self
             .sign_in("admin@demo.example", "demo-admin-password")
             .await;
         for product in self.products.iter() {
-            let url = server.url(&format!("/api/v1/inventory/products/{product}/adjustments"));
+            let url = format!("{base}/api/v1/inventory/products/{product}/adjustments");
             let more = json!({ "delta": 1_000_000, "reason": "benchmark" });
             let answer = http
                 .post(url)
@@ -177,18 +177,18 @@ impl Load {
 
     /// Orders whose saga has come to its end.
     async fn fulfilled(&self) -> f64 {
-        let text = reqwest::get(&self.metrics)
-            .await
-            .expect("metrics")
-            .text()
-            .await
-            .expect("text");
-        let ended = text
-            .lines()
-            .filter(|line| line.starts_with("cleave_saga_settled_total"));
+        let mut ended = 0.0;
+        for metrics in &self.metrics {
+            let answer = reqwest::get(metrics).await.expect("metrics");
+            let text = answer.text().await.expect("text");
+            let lines = text
+                .lines()
+                .filter(|line| line.starts_with("cleave_saga_settled_total"));
+            ended += lines
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                .sum::<f64>();
+        }
         ended
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
     }
 
     async fn client(&self, client: u64, until: Instant, pass: Pass, token: &str) -> Vec<Took> {

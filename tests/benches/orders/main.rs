@@ -6,6 +6,7 @@
 //! cargo bench -p cleave-tests --bench orders              # the table of the README
 //! cargo bench -p cleave-tests --bench orders -- --quick   # a few seconds
 //! cargo bench -p cleave-tests --bench orders -- --orders 100000   # does it stay as fast, and as small?
+//! cargo bench -p cleave-tests --bench orders -- --ways            # on Postgres, over NATS, in several processes
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(
@@ -18,7 +19,9 @@ mod allocations;
 mod byhand;
 mod disk;
 mod load;
+mod pgbench;
 mod server;
+mod ways;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +34,8 @@ struct Options {
     pass: Duration,
     /// Orders to place in one go, to see whether cost and memory stay flat.
     orders: Option<u64>,
+    /// Compare the ways to run the contexts.
+    ways: bool,
 }
 
 fn options() -> Options {
@@ -43,6 +48,7 @@ fn options() -> Options {
     Options {
         pass: Duration::from_secs(if quick { 3 } else { 10 }),
         orders: number("--orders"),
+        ways: words.iter().any(|word| word == "--ways"),
     }
 }
 
@@ -66,6 +72,7 @@ async fn measure() {
     );
     match options.orders {
         Some(orders) => flat(orders).await,
+        None if options.ways => ways::side_by_side(options.pass).await,
         None => table(options.pass).await,
     }
 }
@@ -103,7 +110,7 @@ async fn table(pass: Duration) {
         "by hand, rusqlite, five transactions an order, group commit, no HTTP, 64 at once: {byhand:.0} orders/s"
     );
     let server = Server::start();
-    let load = Load::new(&server).await;
+    let load = load_of(&server).await;
     load.run(4, Duration::from_secs(2), Pass::Plain).await;
     println!(
         "\nconnections  orders/s  POST p50  POST p99  paid p50  paid p99  settled p50  of by hand   RSS"
@@ -131,6 +138,12 @@ async fn table(pass: Duration) {
     cost(&server, &load, pass).await;
 }
 
+/// Orders for a program that has everything.
+async fn load_of(server: &Server) -> Load {
+    let base = server.url("");
+    Load::new(&base, std::slice::from_ref(&base)).await
+}
+
 /// What an order costs, from the program's own counts and the system's.
 async fn cost(server: &Server, load: &Load, pass: Duration) {
     server.quiet().await;
@@ -148,7 +161,7 @@ async fn cost(server: &Server, load: &Load, pass: Duration) {
 /// What an order allocates, in a program that counts it.
 async fn allocated(pass: Duration) {
     let server = Server::start_counting();
-    let load = Load::new(&server).await;
+    let load = load_of(&server).await;
     load.run(64, pass, Pass::Plain).await;
     server.quiet().await;
     let before = server.allocated();
@@ -166,7 +179,7 @@ async fn allocated(pass: Duration) {
 /// Whether an order costs the same, and memory stays the same, with many orders stored.
 async fn flat(orders: u64) {
     let server = Server::start();
-    let load = Load::new(&server).await;
+    let load = load_of(&server).await;
     let mut stored = fill(&server, &load, 0, 1000).await;
     println!("\n  orders stored  POST p50  statements  CPU an order   RSS");
     let few = weigh(&server, &load, &mut stored).await;

@@ -17,11 +17,17 @@ pub(crate) struct Server {
     pub(crate) address: parking_lot::Mutex<String>,
     folder: TempDir,
     program: PathBuf,
+    settings: Vec<(String, String)>,
 }
 
 impl Server {
     /// Builds nothing: `cargo bench` has built the program already.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further settings, named as in the environment.
+    pub(crate) fn start_with(settings: &[(&str, String)]) -> Self {
         let built = std::env::var_os("CLEAVE_BIN").map_or_else(
             || {
                 let mut path = std::env::current_exe().expect("this program has a path");
@@ -32,22 +38,30 @@ impl Server {
             },
             PathBuf::from,
         );
-        Self::of(built)
+        Self::of(built, settings)
     }
 
     /// The same program inside this one, which counts what it allocates.
     pub(crate) fn start_counting() -> Self {
-        Self::of(std::env::current_exe().expect("this program has a path"))
+        Self::of(
+            std::env::current_exe().expect("this program has a path"),
+            &[],
+        )
     }
 
-    fn of(program: PathBuf) -> Self {
+    fn of(program: PathBuf, settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (process, address, _) = launch(&program, &folder);
+        let settings: Vec<(String, String)> = settings
+            .iter()
+            .map(|(name, value)| (format!("CLEAVE__{name}"), value.clone()))
+            .collect();
+        let (process, address, _) = launch(&program, &folder, &settings);
         Self {
             process: process.into(),
             address: address.into(),
             folder,
             program,
+            settings,
         }
     }
 
@@ -78,7 +92,7 @@ impl Server {
             "it can be told to stop"
         );
         process.wait().expect("it stops");
-        let (next, address, took) = launch(&self.program, &self.folder);
+        let (next, address, took) = launch(&self.program, &self.folder, &self.settings);
         *process = next;
         *self.address.lock() = address;
         took
@@ -140,7 +154,11 @@ impl Drop for Server {
     }
 }
 
-fn launch(program: &Path, folder: &TempDir) -> (Child, String, Duration) {
+fn launch(
+    program: &Path,
+    folder: &TempDir,
+    settings: &[(String, String)],
+) -> (Child, String, Duration) {
     let begun = Instant::now();
     let mut process = Command::new(program)
         .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -153,6 +171,7 @@ fn launch(program: &Path, folder: &TempDir) -> (Child, String, Duration) {
         )
         .env("CLEAVE__GATEWAY__RATE_LIMIT__BURST", "1000000")
         .env(AS_PROGRAM, "1")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -42,10 +42,10 @@ async fn payment(client: &Client, token: &str, order: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_paid_shipped_and_delivered_and_its_owner_hears_of_it() {
-    let shop = Shop::open_with(|settings| {
-        settings.shipping.simulated.pickup_after = Some(Duration::ZERO);
-        settings.shipping.simulated.deliver_after = Some(Duration::ZERO);
-    })
+    let shop = Shop::open_set(&[
+        ("shipping.simulated.pickup_after", "0s"),
+        ("shipping.simulated.deliver_after", "0s"),
+    ])
     .await;
     let client = shop.client();
     let product = client.product(&shop.admin, "CANDLE", 10).await;
@@ -207,9 +207,7 @@ async fn an_order_that_waits_for_payments_is_cancelled_on_request_and_undone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reservation_that_expires_cancels_the_order() {
-    let shop =
-        Shop::open_with(|settings| settings.inventory.reservation_ttl = Duration::from_secs(1))
-            .await;
+    let shop = Shop::open_set(&[("inventory.reservation_ttl", "1s")]).await;
     let client = shop.client();
     let product = client.product(&shop.admin, "CANDLE", 10).await;
     let ann = client.customer("ann").await;

@@ -86,7 +86,9 @@ fn a_topology_is_checked_and_drawn_before_anything_starts() {
     let check = topology_command(&["check", "--config", "shop.toml"]);
     assert_eq!(check.status.code(), Some(1));
     assert!(check.err.contains("bus.kind must be"), "{}", check.err);
-    let shown = topology_command(&["show", "--config", "shop.toml"]);
+    let bus = "[bus]\nkind = \"nats\"\nnats.url = \"nats://127.0.0.1:9\"\n";
+    written("carried.toml", bus);
+    let shown = topology_command(&["show", "--config", "shop.toml", "--config", "carried.toml"]);
     assert_eq!(shown.status.code(), Some(0), "{}", shown.err);
     assert!(
         shown.out.contains("http://127.0.0.1:9080 ── payment"),

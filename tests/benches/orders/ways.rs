@@ -1,0 +1,98 @@
+//! The same orders through other ways to run the contexts, one after the other in
+//! one run: what another database, another bus and other processes cost.
+
+use std::time::Duration;
+
+use cleave::topology::CONTEXTS;
+use cleave_tests::deployment::Deployment;
+use cleave_tests::postgres;
+
+use crate::load::{Load, Pass};
+use crate::pgbench;
+use crate::server::Server;
+
+/// As it is by default, and with each write on the disk.
+const DURABLE: &str = "-c fsync=on";
+const CONNECTIONS: u64 = 64;
+
+pub(crate) async fn side_by_side(pass: Duration) {
+    println!("\nway                                      orders/s  POST p50  paid p50   paid p99");
+    let server = Server::start();
+    let base = server.url("");
+    measure("SQLite, one process", &base, &[&base], pass).await;
+    drop(server);
+
+    let postgres = postgres::Server::start(DURABLE);
+    let server = Server::start_with(&schemas(&postgres).await);
+    let base = server.url("");
+    let whole = measure("Postgres, one process", &base, &[&base], pass).await;
+    drop(server);
+
+    for (name, parts) in [
+        (
+            "Postgres, NATS, payment apart",
+            &["order,inventory,user,notification,shipping", "payment"][..],
+        ),
+        (
+            "Postgres, NATS, each context apart",
+            &[
+                "order",
+                "payment",
+                "inventory",
+                "user",
+                "notification",
+                "shipping",
+            ],
+        ),
+    ] {
+        let settings = schemas(&postgres).await;
+        let settings: Vec<(&str, &str)> = settings
+            .iter()
+            .map(|(name, url)| (*name, url.as_str()))
+            .collect();
+        let deployment = Deployment::start_demo(parts, &settings).await;
+        let base = deployment.program(0).url();
+        let rate = measure(name, &base, &[&base], pass).await;
+        println!("{:>48.0} % of Postgres in one process", rate * 100.0 / whole);
+        deployment.stop_all();
+    }
+    let limit = pgbench::orders_per_second(&postgres, pass, CONNECTIONS).await;
+    println!(
+        "by hand, pgbench, the same five transactions an order: {limit:.0} orders/s; Postgres in one process does {:.0} % of it",
+        whole * 100.0 / limit
+    );
+}
+
+/// A fresh schema for each context.
+async fn schemas(server: &postgres::Server) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    for context in CONTEXTS {
+        let name = match context {
+            "order" => "DATABASE__ORDER__URL",
+            "payment" => "DATABASE__PAYMENT__URL",
+            "inventory" => "DATABASE__INVENTORY__URL",
+            "user" => "DATABASE__USER__URL",
+            "notification" => "DATABASE__NOTIFICATION__URL",
+            _ => "DATABASE__SHIPPING__URL",
+        };
+        settings.push((name, server.schema().await));
+    }
+    settings
+}
+
+/// Orders a second, all told, and how soon one is paid.
+async fn measure(name: &str, base: &str, sagas: &[&str], pass: Duration) -> f64 {
+    let sagas: Vec<String> = sagas.iter().map(|url| (*url).to_owned()).collect();
+    let load = Load::new(base, &sagas).await;
+    load.run(4, Duration::from_secs(2), Pass::Plain).await;
+    let plain = load.run(CONNECTIONS, pass, Pass::Plain).await;
+    let paid = load.run(CONNECTIONS, pass / 2, Pass::UntilPaid).await;
+    let rate = plain.fulfilled_per_second();
+    println!(
+        "{name:<40} {rate:>8.0}  {:>5.1} ms  {:>5.1} ms  {:>6.1} ms",
+        plain.percentile(50),
+        paid.paid(50),
+        paid.paid(99),
+    );
+    rate
+}
