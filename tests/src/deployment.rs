@@ -4,6 +4,7 @@
 //! where it was.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use cleave::topology::CONTEXTS;
 use reqwest::Method;
@@ -92,7 +93,10 @@ impl Deployment {
             let host = parts.iter().find(|part| part.hosts(context));
             let host = host.unwrap_or_else(|| panic!("{context} is nowhere"));
             let name = format!("CLEAVE__TOPOLOGY__{}", context.to_uppercase());
-            let way = host.link.as_ref().map_or(host.internal, |link| link.address);
+            let way = host
+                .link
+                .as_ref()
+                .map_or(host.internal, |link| link.address);
             environment.push((name, format!("http://{way}")));
             if on_postgres(context) {
                 let name = format!("CLEAVE__DATABASE__{}__URL", context.to_uppercase());
@@ -138,17 +142,27 @@ impl Deployment {
 
     /// Waits until every process knows the keys of the user context.
     async fn settle(&self) {
-        let admin = self.front().sign_in(ADMIN.0, ADMIN.1).await;
         for index in 0..self.parts.len() {
-            let look = "/api/v1/ops/breakers";
-            let known = |page: &serde_json::Value| page["items"].is_array();
-            self.client(index).until(look, &admin, known).await;
+            self.lists(&self.client(index), "/api/v1/ops/breakers")
+                .await;
         }
         for service in ["orders", "payments", "shipments", "notifications"] {
             let look = format!("/api/v1/{service}?limit=1");
-            let known = |page: &serde_json::Value| page["items"].is_array();
-            self.front().until(&look, &admin, known).await;
+            self.lists(&self.front(), &look).await;
         }
+    }
+
+    /// Waits until the admin is shown a list, each time with a fresh token: a test
+    /// may have them run out soon.
+    async fn lists(&self, client: &Client, look: &str) {
+        for _ in 0..1000 {
+            let shown = client.get(look, &self.admin().await).await;
+            if shown.body["items"].is_array() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} never showed {look}", client.url());
     }
 
     /// What clients ask.

@@ -71,7 +71,7 @@ async fn pass(client: TcpStream, to: SocketAddr, mut state: watch::Receiver<Stat
     tokio::select! {
         () = carry(from_client, to_server, forth) => {}
         () = carry(from_server, to_client, back) => {}
-        _ = state.wait_for(|state| *state == State::Cut) => {}
+        () = async { drop(state.wait_for(|state| *state == State::Cut).await) } => {}
     }
 }
 
@@ -86,8 +86,8 @@ async fn carry(
         if let State::Slow(by) = now {
             tokio::time::sleep(by).await;
         }
-        let heard = state.wait_for(|state| *state != State::Silent).await;
-        if heard.is_err() || to.write_all(&bytes[..read]).await.is_err() {
+        drop(state.wait_for(|state| *state != State::Silent).await);
+        if to.write_all(&bytes[..read]).await.is_err() {
             return;
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_hosting::{Context, Task};
-use cleave_messaging::{Consumer, EventBus, Relay};
+use cleave_messaging::{Consumer, EventBus, Interest, Relay};
 use cleave_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +19,28 @@ pub struct Running {
     consumers: Stage,
     bus: Arc<dyn EventBus>,
     stores: Vec<Store>,
+}
+
+/// What the handlers of each context want, wherever it runs: whichever process of a
+/// deployment is up first, what it publishes waits for the others.
+const INTERESTS: [(&str, &[Interest]); 2] = [
+    ("order", cleave_order::INTERESTS),
+    ("notification", cleave_notification::INTERESTS),
+];
+
+fn is_announced(context: &str, handler: &str) -> bool {
+    let mut of = INTERESTS.iter().filter(|(name, _)| *name == context);
+    of.any(|(_, interests)| interests.iter().any(|it| it.handler == handler))
+}
+
+async fn announce(bus: &dyn EventBus) -> Result<(), StartError> {
+    for (context, interests) in INTERESTS {
+        for interest in interests {
+            let announced = bus.announce(&interest.of(context)).await;
+            announced.map_err(|error| StartError::of("bus", error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tasks that are stopped together.
@@ -60,7 +82,8 @@ impl Stage {
 const STAGE_LIMIT: Duration = Duration::from_secs(2);
 
 impl Running {
-    /// Subscribes every handler, then lets relays and tasks go.
+    /// Announces the handlers of all contexts, wherever they are, subscribes those
+    /// that are here, then lets relays and tasks go.
     pub(super) async fn start(
         mut contexts: Vec<Context>,
         bus: Arc<dyn EventBus>,
@@ -68,8 +91,17 @@ impl Running {
         settings: &BusSettings,
         world: &World,
     ) -> Result<Self, StartError> {
+        announce(&*bus).await?;
         let (tasks, relays, consumers) = (Stage::default(), Stage::default(), Stage::default());
         for context in &mut contexts {
+            debug_assert!(
+                context
+                    .handlers
+                    .iter()
+                    .all(|handler| is_announced(context.name, handler.name)),
+                "a handler of {} is not announced",
+                context.name
+            );
             let consumer = Consumer {
                 context: context.name,
                 handlers: std::mem::take(&mut context.handlers),

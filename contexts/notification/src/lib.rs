@@ -21,6 +21,7 @@ use crate::application::send::Sender;
 use crate::audit::NotificationAuditor;
 use crate::transport::GuardedTransport;
 
+pub use messaging::INTERESTS;
 pub use settings::{NotificationSettings, SenderSettings};
 pub use transport::{Delivery, Mail, MailOutbox, MailTransport, SentMail};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cleave_hosting::{Context, Needs, Task};
 use cleave_inventory_contract::port::{Guarded as GuardedInventory, InventoryPort};
-use cleave_messaging::{DeadLetters, Handler};
+use cleave_messaging::{DeadLetters, Handler, Interest};
 use cleave_payment_contract::port::{Guarded as GuardedPayment, PaymentPort};
 use cleave_resilience::{Guard, Policy};
 use cleave_saga::{DefinitionError, Engine, EngineParts};
@@ -155,6 +155,17 @@ fn engine(
     Ok(engine)
 }
 
+const READ_MODEL: Interest = Interest {
+    handler: "read_model",
+    types: ReadModel::TYPES,
+};
+const FULFILMENT: Interest = Interest {
+    handler: "fulfilment",
+    types: FulfilmentEvents::TYPES,
+};
+/// What this context's handlers want.
+pub const INTERESTS: &[Interest] = &[READ_MODEL, FULFILMENT];
+
 fn handlers(needs: &Needs, news: &News, progress: &Progress, engine: &Engine) -> Vec<Handler> {
     let read_model = ReadModel {
         freshness: news.freshness.clone(),
@@ -166,13 +177,13 @@ fn handlers(needs: &Needs, news: &News, progress: &Progress, engine: &Engine) ->
     };
     vec![
         Handler {
-            name: "read_model",
-            types: ReadModel::TYPES,
+            name: READ_MODEL.handler,
+            types: READ_MODEL.types,
             apply: Arc::new(read_model),
         },
         Handler {
-            name: "fulfilment",
-            types: FulfilmentEvents::TYPES,
+            name: FULFILMENT.handler,
+            types: FULFILMENT.types,
             apply: Arc::new(fulfilment),
         },
     ]

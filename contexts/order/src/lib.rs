@@ -17,5 +17,5 @@ mod persistence;
 mod settings;
 
 pub use application::Rebuild;
-pub use context::{BuildError, Deps, OrderContext, build};
+pub use context::{BuildError, Deps, INTERESTS, OrderContext, build};
 pub use settings::{FollowSettings, OrderSettings, StepSettings};

@@ -18,6 +18,25 @@ pub struct Subscription {
     pub types: Vec<String>,
 }
 
+/// What a handler of a context wants, known without building the context.
+#[derive(Debug, Clone, Copy)]
+pub struct Interest {
+    /// The handler: `read_model`.
+    pub handler: &'static str,
+    /// The types of events wanted.
+    pub types: &'static [&'static str],
+}
+
+impl Interest {
+    /// As the handler of this context subscribes.
+    pub fn of(&self, context: &str) -> Subscription {
+        Subscription {
+            consumer: format!("{context}.{}", self.handler),
+            types: self.types.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 /// Resolves once the bus has taken over for good: the publisher may forget the
 /// event. In-process that is when every subscriber has settled it. Where it
 /// fails, this event and those published after it may not have arrived: publish
@@ -31,6 +50,13 @@ pub trait EventBus: Send + Sync + 'static {
     /// that are published one after the other arrive in that order. To publish
     /// to nobody is normal.
     async fn publish(&self, envelope: Arc<Envelope>) -> Result<Receipt, BusError>;
+
+    /// Makes a consumer known that will subscribe sometime, perhaps in another
+    /// process: from now on events wait for it. Where a bus ends with its process
+    /// there is nothing to be known.
+    async fn announce(&self, _subscription: &Subscription) -> Result<(), BusError> {
+        Ok(())
+    }
 
     /// The events for one consumer, from now on and from where it stood.
     ///

@@ -17,8 +17,9 @@ use tokio_util::task::TaskTracker;
 use crate::connection::{Connection, Standing};
 use crate::desk::{Desk, Feed, Word};
 use crate::leases::Leases;
+use crate::part::{Part, consumers};
 use crate::publisher::Publisher;
-use crate::reader::{Reader, consumers};
+use crate::reader::Reader;
 use crate::streams::Streams;
 use crate::{NatsError, NatsOptions, names};
 
@@ -104,35 +105,27 @@ impl NatsBus {
         Ok(desk)
     }
 
-    /// The readers of a subscription: one for each part of each stream.
-    async fn readers(
-        &self,
-        subscription: &Subscription,
-        desk: &Arc<Desk>,
-    ) -> Result<Vec<Reader>, NatsError> {
-        let mut readers = Vec::new();
+    /// What a subscription wants: each part of each stream, with a consumer at the
+    /// broker, and the stream's place among them.
+    async fn parts(&self, subscription: &Subscription) -> Result<Vec<(usize, Part)>, NatsError> {
+        let mut parts = Vec::new();
         let families = families(&subscription.types);
         for (number, (family, kinds)) in families.into_iter().enumerate() {
             let stream = self.streams.of(family).await?;
             let existing = consumers(&stream).await?;
             let info = stream.get_info().await.map_err(NatsError::other)?;
             for partition in 0..self.options.partitions {
-                let reader = Reader {
+                let part = Part {
                     stream: stream.clone(),
-                    number,
                     base: names::consumer(&subscription.consumer, partition),
                     filter: names::filter(&self.options.prefix, family, partition, &kinds),
                     options: self.options.clone(),
-                    leases: self.leases.clone(),
-                    standing: self.standing.clone(),
-                    desk: desk.clone(),
                 };
-                let last = info.state.last_sequence;
-                reader.prepare(&existing, last).await?;
-                readers.push(reader);
+                part.prepare(&existing, info.state.last_sequence).await?;
+                parts.push((number, part));
             }
         }
-        Ok(readers)
+        Ok(parts)
     }
 }
 
@@ -153,6 +146,12 @@ impl EventBus for NatsBus {
         self.publisher.publish(&envelope).await
     }
 
+    async fn announce(&self, subscription: &Subscription) -> Result<(), BusError> {
+        self.check_open()?;
+        self.parts(subscription).await?;
+        Ok(())
+    }
+
     /// Several processes may subscribe under one name; they share its parts.
     async fn subscribe(
         &self,
@@ -162,7 +161,14 @@ impl EventBus for NatsBus {
         let desk = self.desk(&subscription).await?;
         // Dropped where the readers can't be made, it frees the name.
         let feed = Feed(desk.clone());
-        for reader in self.readers(&subscription, &desk).await? {
+        for (number, part) in self.parts(&subscription).await? {
+            let reader = Reader {
+                part,
+                number,
+                leases: self.leases.clone(),
+                standing: self.standing.clone(),
+                desk: desk.clone(),
+            };
             desk.readers.spawn(reader.run());
         }
         Ok(Box::pin(futures::stream::unfold(feed, |feed| async {

@@ -16,6 +16,7 @@ mod error;
 mod leases;
 mod names;
 mod options;
+mod part;
 mod publisher;
 mod reader;
 mod streams;

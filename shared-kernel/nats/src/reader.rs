@@ -18,9 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
-use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
-use async_nats::jetstream::stream::{Info, Stream};
 use cleave_vocabulary::Envelope;
 use futures::StreamExt;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -28,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::connection::{Connected, Standing};
 use crate::desk::{Answer, Desk, Place, Word};
 use crate::leases::{Lease, Leases, Renewed};
-use crate::{NatsError, NatsOptions, names};
+use crate::part::Part;
 
 /// How long one request for events stays open at the broker.
 const ASK: Duration = Duration::from_secs(30);
@@ -40,13 +37,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Reads one part for one handler.
 pub(crate) struct Reader {
-    pub(crate) stream: Stream<Info>,
+    pub(crate) part: Part,
     /// The stream's place among the subscription's.
     pub(crate) number: usize,
-    /// The consumer's name but for its generation.
-    pub(crate) base: String,
-    pub(crate) filter: String,
-    pub(crate) options: NatsOptions,
     pub(crate) leases: Leases,
     pub(crate) standing: Standing,
     pub(crate) desk: Arc<Desk>,
@@ -72,17 +65,6 @@ impl End {
 }
 
 impl Reader {
-    /// Makes the consumer where there is none, so that no event which is
-    /// published behind `last` is missed. It begins at a number and not at what is
-    /// new: a broker that dies young reckons the latter again, and later.
-    pub(crate) async fn prepare(&self, existing: &[String], last: u64) -> Result<(), NatsError> {
-        if self.newest(existing).is_some() {
-            return Ok(());
-        }
-        let made = self.make(0, behind(last)).await;
-        made.map(drop).map_err(NatsError::other)
-    }
-
     /// Reads while it has the lease, and waits for it while it has not.
     pub(crate) async fn run(self) {
         let stop = self.desk.stop.clone();
@@ -104,8 +86,8 @@ impl Reader {
     }
 
     fn key(&self) -> String {
-        let stream = &self.stream.cached_info().config.name;
-        format!("{stream}/{}", self.base.trim_end_matches('-'))
+        let stream = &self.part.stream.cached_info().config.name;
+        format!("{stream}/{}", self.part.base.trim_end_matches('-'))
     }
 
     /// Reads, and begins again where it must, until the lease is lost.
@@ -114,7 +96,7 @@ impl Reader {
             let mut pause = PAUSE;
             loop {
                 let (end, progress) = self.read().await;
-                tracing::info!(consumer = %self.base, reason = %end, "reading begins again");
+                tracing::info!(consumer = %self.part.base, reason = %end, "reading begins again");
                 pause = if progress {
                     PAUSE
                 } else {
@@ -127,7 +109,7 @@ impl Reader {
             never = read => never,
             end = self.keep(lease) => end,
         };
-        tracing::info!(consumer = %self.base, reason = %end, "another may read");
+        tracing::info!(consumer = %self.part.base, reason = %end, "another may read");
     }
 
     async fn keep(&self, lease: &mut Lease) -> End {
@@ -161,10 +143,10 @@ impl Reader {
     }
 
     async fn follow(&self, connected: Connected, came: &mut bool) -> Result<Infallible, End> {
-        let consumer = self.begin().await?;
+        let consumer = self.part.begin().await.map_err(End::failed)?;
         let messages = consumer
             .stream()
-            .max_messages_per_batch(self.options.max_in_flight)
+            .max_messages_per_batch(self.part.options.max_in_flight)
             .expires(ASK)
             .heartbeat(HEARTBEAT)
             .messages();
@@ -209,82 +191,11 @@ impl Reader {
             Ok(_) => self.desk.say(Word::Ack(answer)),
             Err(_) => {
                 tracing::error!(
-                    consumer = %self.base, sequence,
+                    consumer = %self.part.base, sequence,
                     "the stream holds what is no event; it is skipped"
                 );
                 self.desk.say(Word::Term(answer));
             }
         }
     }
-
-    /// The consumer to read from: the newest where nobody has read from it, else
-    /// one more, from where the newest stands; those before it are deleted.
-    async fn begin(&self) -> Result<PullConsumer, End> {
-        let names = consumers(&self.stream).await.map_err(End::failed)?;
-        let consumer = match self.newest(&names) {
-            // Somebody deleted it. What is left in the stream has been settled by nobody.
-            None => self.make(0, DeliverPolicy::All).await?,
-            Some(newest) => self.after(newest).await?,
-        };
-        let current = &consumer.cached_info().name;
-        for name in names.iter().filter(|name| *name != current) {
-            if names::generation(&self.base, name).is_some() {
-                let deleted = self.stream.delete_consumer(name).await;
-                deleted.map_err(End::failed)?;
-            }
-        }
-        Ok(consumer)
-    }
-
-    async fn after(&self, newest: u64) -> Result<PullConsumer, End> {
-        let name = format!("{}{newest}", self.base);
-        let info = self.stream.consumer_info(&name).await;
-        let info = info.map_err(End::failed)?;
-        let fits = info.config.filter_subject == self.filter
-            && info.config.ack_wait == self.options.ack_wait
-            && info.config.max_ack_pending == self.max_ack_pending();
-        if fits && info.delivered.consumer_sequence == 0 {
-            let consumer = self.stream.get_consumer(&name).await;
-            return consumer.map_err(End::failed);
-        }
-        let from = behind(info.ack_floor.stream_sequence);
-        self.make(newest + 1, from).await
-    }
-
-    async fn make(&self, generation: u64, from: DeliverPolicy) -> Result<PullConsumer, End> {
-        let config = Config {
-            durable_name: Some(format!("{}{generation}", self.base)),
-            deliver_policy: from,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: self.options.ack_wait,
-            max_deliver: -1,
-            filter_subject: self.filter.clone(),
-            max_ack_pending: self.max_ack_pending(),
-            ..Config::default()
-        };
-        let made = self.stream.create_consumer(config).await;
-        made.map_err(End::failed)
-    }
-
-    fn max_ack_pending(&self) -> i64 {
-        i64::try_from(self.options.max_in_flight).unwrap_or(i64::MAX)
-    }
-
-    fn newest(&self, names: &[String]) -> Option<u64> {
-        let generations = names.iter().map(|name| names::generation(&self.base, name));
-        generations.flatten().max()
-    }
-}
-
-fn behind(sequence: u64) -> DeliverPolicy {
-    DeliverPolicy::ByStartSequence {
-        start_sequence: sequence + 1,
-    }
-}
-
-/// The names of a stream's consumers.
-pub(crate) async fn consumers(stream: &Stream<Info>) -> Result<Vec<String>, NatsError> {
-    let names: Vec<_> = stream.consumer_names().collect().await;
-    let names: Result<_, _> = names.into_iter().collect();
-    names.map_err(NatsError::other)
 }

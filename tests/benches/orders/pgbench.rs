@@ -58,7 +58,15 @@ pub(crate) async fn orders_per_second(server: &Server, span: Duration, connectio
     std::fs::write(&script, ORDER.replace("EVENT", crate::byhand::EVENT)).expect("written");
     let mut command = Command::new(program());
     command
-        .args(["-n", "-M", "simple", "-j", "2", "-c", &connections.to_string()])
+        .args([
+            "-n",
+            "-M",
+            "simple",
+            "-j",
+            "2",
+            "-c",
+            &connections.to_string(),
+        ])
         .args(["-T", &span.as_secs().to_string(), "-f"])
         .arg(&script)
         .arg(&url);

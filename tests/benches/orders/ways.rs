@@ -53,7 +53,10 @@ pub(crate) async fn side_by_side(pass: Duration) {
         let deployment = Deployment::start_demo(parts, &settings).await;
         let base = deployment.program(0).url();
         let rate = measure(name, &base, &[&base], pass).await;
-        println!("{:>48.0} % of Postgres in one process", rate * 100.0 / whole);
+        println!(
+            "{:>48.0} % of Postgres in one process",
+            rate * 100.0 / whole
+        );
         deployment.stop_all();
     }
     let limit = pgbench::orders_per_second(&postgres, pass, CONNECTIONS).await;

@@ -70,7 +70,7 @@ async fn postgres_is_killed_below_contexts_of_several_processes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_between_processes_are_slow_silent_and_cut() {
-    let mut deployment = Deployment::start_over_links(&PARTS, &QUICK).await;
+    let deployment = Deployment::start_over_links(&PARTS, &QUICK).await;
     let admin = deployment.admin().await;
     let load = Load::begin(&deployment.front(), &admin).await;
     for part in 1..PARTS.len() {

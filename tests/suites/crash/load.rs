@@ -17,6 +17,8 @@ const CLIENTS: usize = 8;
 /// After which a program that has not answered has left a request hanging: twice
 /// its own limit.
 const PATIENCE: Duration = Duration::from_secs(59);
+/// After which what was placed must have come to its end.
+const END: Duration = Duration::from_secs(120);
 /// Instruments with each kind of outcome, the usual one most often.
 const METHODS: [&str; 8] = [
     "pm_card_visa",
@@ -175,7 +177,10 @@ async fn count(client: &Client, admin: &str, ann: &str, orders: &Orders) {
     let unfinished =
         |order: &Value| !matches!(order["status"].as_str(), Some("delivered" | "cancelled"));
     let mut listed = all(client, ann, "/api/v1/orders").await;
+    let begun = Instant::now();
     while listed.len() != orders.len() || listed.iter().any(unfinished) {
+        let open: Vec<&Value> = listed.iter().filter(|order| unfinished(order)).collect();
+        assert!(begun.elapsed() < END, "these never ended: {open:#?}");
         assert!(
             listed.len() <= orders.len(),
             "{} orders, and {} keys",

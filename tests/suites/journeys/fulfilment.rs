@@ -1,7 +1,5 @@
 //! An order from its placing to its delivery, and each way in which it can end otherwise.
 
-use std::time::Duration;
-
 use cleave_tests::shop::{Client, Shop, address, order};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -54,7 +54,7 @@ impl Default for EngineOptions {
             concurrency: 256,
             lease: Duration::from_secs(30),
             poll: Duration::from_millis(250),
-            compensation_attempts: 8,
+            compensation_attempts: 60,
             drain: Duration::from_secs(5),
         }
     }
