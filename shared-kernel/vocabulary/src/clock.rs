@@ -58,23 +58,39 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// RFC 3339 with milliseconds, digit by digit, because every event has some;
+    /// nothing outside the years that it has four digits for.
+    fn text(self) -> Option<[u8; 24]> {
+        let at = OffsetDateTime::from_unix_timestamp(self.as_seconds()).ok()?;
+        let year = u32::try_from(at.year())
+            .ok()
+            .filter(|year| *year < 10_000)?;
+        let millis = self.0.rem_euclid(MICROS) / 1000;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (number, place) in [
+            (i64::from(year), 0..4),
+            (i64::from(u8::from(at.month())), 5..7),
+            (i64::from(at.day()), 8..10),
+            (i64::from(at.hour()), 11..13),
+            (i64::from(at.minute()), 14..16),
+            (i64::from(at.second()), 17..19),
+            (millis, 20..23),
+        ] {
+            let mut rest = number;
+            for digit in text[place].iter_mut().rev() {
+                *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            }
+        }
+        Some(text)
+    }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
-            .map_err(|_| fmt::Error)?;
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-            at.millisecond()
-        )
+        let text = self.text().ok_or(fmt::Error)?;
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -86,7 +102,11 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = self.text();
+        let text = text
+            .as_ref()
+            .and_then(|text| std::str::from_utf8(text).ok());
+        serializer.serialize_str(text.ok_or_else(|| serde::ser::Error::custom("no such year"))?)
     }
 }
 
@@ -224,6 +244,23 @@ mod tests {
         let offset: Timestamp =
             serde_json::from_str("\"2026-01-02T05:04:05.678+02:00\"").expect("time");
         assert_eq!(offset, at);
+    }
+
+    #[test]
+    fn text_holds_from_year_zero_to_year_9999() {
+        let text = |micros| Timestamp::from_micros(micros).text();
+        let of = |seconds: i64, micros| text(seconds * MICROS + micros);
+        assert_eq!(text(0).as_ref(), Some(b"1970-01-01T00:00:00.000Z"));
+        assert_eq!(text(-1).as_ref(), Some(b"1969-12-31T23:59:59.999Z"));
+        let leap_day = of(1_709_251_199, 999_999);
+        assert_eq!(leap_day.as_ref(), Some(b"2024-02-29T23:59:59.999Z"));
+        let first = of(-62_167_219_200, 0);
+        assert_eq!(first.as_ref(), Some(b"0000-01-01T00:00:00.000Z"));
+        assert_eq!(of(-62_167_219_201, 0), None);
+        let last = of(253_402_300_799, 999_000);
+        assert_eq!(last.as_ref(), Some(b"9999-12-31T23:59:59.999Z"));
+        assert_eq!(of(253_402_300_800, 0), None);
+        assert_eq!(text(i64::MIN), None);
     }
 
     #[tokio::test]

@@ -34,10 +34,11 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(code: &str) -> Result<Self, MoneyError> {
-        let known = code.len() == 3 && CODES.split(' ').any(|known| known == code);
-        let bytes = code.as_bytes().first_chunk::<3>().filter(|_| known);
-        bytes
-            .map(|bytes| Self(*bytes))
+        let code = <[u8; 3]>::try_from(code.as_bytes()).ok();
+        // Each code stands with the space behind it.
+        let mut known = CODES.as_bytes().chunks(4);
+        code.filter(|code| known.any(|known| known[..3] == *code))
+            .map(Self)
             .ok_or(MoneyError::UnknownCurrency)
     }
 }
