@@ -110,15 +110,16 @@ pub(crate) async fn take(
     key: &str,
     at: Timestamp,
 ) -> Result<Option<Settled>, DbErr> {
-    const SQL: &str = "UPDATE reservations SET state = $1, take_key = $2, changed_at = $3 \
-         WHERE order_id = $4 AND state = $5 AND expires_at > $6 \
+    // The state from which it is taken stands in the text, here and below: SQLite
+    // plans a statement anew for each value that it compares with what the
+    // partial index asks for.
+    const SQL: &str = "UPDATE reservations SET state = 'taken', take_key = $1, changed_at = $2 \
+         WHERE order_id = $3 AND state = 'held' AND expires_at > $4 \
          RETURNING order_id, id, lines, correlation";
     let values: Vec<Value> = vec![
-        Transition::Take.to().as_str().into(),
         key.into(),
         at.as_micros().into(),
         order.uuid().into(),
-        Transition::Take.from().as_str().into(),
         at.as_micros().into(),
     ];
     let row = query_one(tx, SQL, values).await?;
@@ -132,15 +133,17 @@ pub(crate) async fn advance(
     transition: Transition,
     at: Timestamp,
 ) -> Result<Option<Settled>, DbErr> {
-    const SQL: &str = "UPDATE reservations SET state = $1, changed_at = $2 \
-         WHERE order_id = $3 AND state = $4 RETURNING order_id, id, lines, correlation";
+    let sql = format!(
+        "UPDATE reservations SET state = $1, changed_at = $2 \
+         WHERE order_id = $3 AND state = '{}' RETURNING order_id, id, lines, correlation",
+        transition.from().as_str()
+    );
     let values: Vec<Value> = vec![
         transition.to().as_str().into(),
         at.as_micros().into(),
         order.uuid().into(),
-        transition.from().as_str().into(),
     ];
-    let row = query_one(tx, SQL, values).await?;
+    let row = query_one(tx, sql, values).await?;
     row.as_ref().map(settled).transpose()
 }
 
