@@ -4,6 +4,9 @@
 //! the time of its next attempt while it waits, nothing once it has ended or
 //! waits for a person. Both indexes that find work are partial, so that
 //! finished sagas cost them nothing.
+//!
+//! Conditions that each move of a saga is held against say `OR`: for an `IN` of
+//! several, SQLite makes a table in passing, three for each move.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -34,7 +37,7 @@ pub(crate) async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     database
         .execute_unprepared(
             "CREATE INDEX saga_troubled ON saga (id) \
-             WHERE status IN ('compensating', 'stuck', 'waiting')",
+             WHERE (status = 'compensating' OR status = 'stuck' OR status = 'waiting')",
         )
         .await?;
     Ok(())
@@ -66,7 +69,8 @@ fn saga() -> TableCreateStatement {
         .col(ColumnDef::new("updated_at").big_integer().not_null())
         // Whoever is neither at an end nor stuck will be looked at again.
         .check(Expr::cust(
-            "(due_at IS NULL) = (status IN ('compensated', 'completed', 'stuck'))",
+            "(due_at IS NULL) = \
+             (status = 'compensated' OR status = 'completed' OR status = 'stuck')",
         ))
         .to_owned()
 }

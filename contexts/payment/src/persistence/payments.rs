@@ -110,7 +110,7 @@ pub(crate) async fn shift(
 
 const SETTLE: &str = "UPDATE payments SET status = $1, gateway_reference = $2, \
     failure_code = $3, failure_message = $4, updated_at = $5, version = version + 1 \
-    WHERE id = $6 AND status IN ('pending', 'queued', 'unknown')";
+    WHERE id = $6 AND (status = 'pending' OR status = 'queued' OR status = 'unknown')";
 
 /// Records the gateway's word on a charge; false where that was done before.
 pub(crate) async fn settle(tx: &Tx, settled: &Payment) -> Result<bool, DbErr> {

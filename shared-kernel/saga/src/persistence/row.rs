@@ -141,7 +141,7 @@ pub(crate) async fn listed(tx: &Tx, filter: &SagaFilter) -> Result<Vec<Row>, DbE
 fn narrowed(status: SagaStatus) -> &'static str {
     match status {
         SagaStatus::Compensating | SagaStatus::Stuck | SagaStatus::Waiting => {
-            "status IN ('compensating', 'stuck', 'waiting') AND status ="
+            "(status = 'compensating' OR status = 'stuck' OR status = 'waiting') AND status ="
         }
         SagaStatus::Pending => "due_at IS NOT NULL AND status =",
         SagaStatus::Completed | SagaStatus::Compensated => "status =",
@@ -151,7 +151,8 @@ fn narrowed(status: SagaStatus) -> &'static str {
 /// How many sagas wait for a person.
 pub(crate) async fn stuck(tx: &Tx) -> Result<u64, DbErr> {
     let sql = "SELECT COUNT(*) AS n FROM saga \
-        WHERE status IN ('compensating', 'stuck', 'waiting') AND status = 'stuck'";
+        WHERE (status = 'compensating' OR status = 'stuck' OR status = 'waiting') \
+        AND status = 'stuck'";
     let found = query_one(tx, sql, []).await?;
     let n: i64 = found.map_or(Ok(0), |row| row.try_get("", "n"))?;
     Ok(u64::try_from(n).unwrap_or(0))
