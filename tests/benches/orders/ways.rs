@@ -1,11 +1,18 @@
 //! The same orders through other ways to run the contexts, one after the other in
 //! one run: what another database, another bus and other processes cost.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cleave::topology::CONTEXTS;
+use cleave_messaging::conformance::Sample;
+use cleave_messaging::{EventBus, Subscription};
+use cleave_nats::{NatsBus, NatsOptions};
+use cleave_tests::broker::Broker;
 use cleave_tests::deployment::Deployment;
 use cleave_tests::postgres;
+use cleave_vocabulary::SystemClock;
 
 use crate::load::{Load, Pass};
 use crate::pgbench;
@@ -64,6 +71,46 @@ pub(crate) async fn side_by_side(pass: Duration) {
         "by hand, pgbench, the same five transactions an order: {limit:.0} orders/s; Postgres in one process does {:.0} % of it",
         whole * 100.0 / limit
     );
+    publishing().await;
+}
+
+/// Events that the broker has stored, a second: one after the other, and with so
+/// many under way as the relays have.
+async fn publishing() {
+    let broker = Broker::start().await;
+    let options = NatsOptions {
+        url: Some(broker.url()),
+        ..NatsOptions::default()
+    };
+    let in_flight = options.publish_in_flight;
+    let bus = NatsBus::open(options, "benchmark".to_owned(), Arc::new(SystemClock)).await;
+    let bus = bus.expect("opens");
+    let sample = Sample::default();
+    let kind = sample.name("thing");
+    let wanted = Subscription {
+        consumer: sample.name("reader"),
+        types: vec![kind.clone()],
+    };
+    bus.announce(&wanted).await.expect("announced");
+    for (events, in_flight) in [(1_000, 1), (20_000, in_flight)] {
+        let begun = Instant::now();
+        let mut receipts = VecDeque::new();
+        for number in 0..events {
+            let event = sample.event(&kind, &format!("subject-{}", number % 100));
+            receipts.push_back(bus.publish(event).await.expect("published"));
+            if receipts.len() >= in_flight
+                && let Some(oldest) = receipts.pop_front()
+            {
+                oldest.await.expect("stored");
+            }
+        }
+        for receipt in receipts {
+            receipt.await.expect("stored");
+        }
+        let rate = f64::from(events) / begun.elapsed().as_secs_f64();
+        println!("published to NATS, {in_flight:>4} under way: {rate:.0} events/s");
+    }
+    bus.close().await;
 }
 
 /// A fresh schema for each context.
