@@ -52,6 +52,7 @@ impl Service {
     pub async fn start(settings: &Settings, world: World, demo: bool) -> Result<Self, StartError> {
         let metrics = metrics();
         let assembly = Assembly::build(settings, world).await?;
+        assembly.occupy(&settings.database).await?;
         prepare(settings, &assembly, demo).await?;
         let public = listen("http.listen (--listen)", settings.http.listen).await?;
         let address = address_of(&public)?;

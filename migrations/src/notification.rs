@@ -13,7 +13,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Foundation), Box::new(Messages)]
+        vec![
+            Box::new(Foundation),
+            Box::new(Messages),
+            Box::new(kernel::leases::LeaseTable),
+        ]
     }
 }
 

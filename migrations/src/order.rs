@@ -11,7 +11,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Foundation), Box::new(OrderTables)]
+        vec![
+            Box::new(Foundation),
+            Box::new(OrderTables),
+            Box::new(kernel::leases::LeaseTable),
+        ]
     }
 }
 

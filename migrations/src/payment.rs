@@ -2,6 +2,7 @@
 //! simulated gateway keeps for itself, in a database of its own.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::kernel;
 
@@ -11,7 +12,12 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Foundation), Box::new(Payments)]
+        vec![
+            Box::new(Foundation),
+            Box::new(Payments),
+            Box::new(kernel::leases::LeaseTable),
+            Box::new(GatewayBooksBeside),
+        ]
     }
 }
 
@@ -155,6 +161,26 @@ impl MigrationTrait for GatewayBooks {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(gateway_charges()).await?;
         manager.create_table(gateway_refunds()).await
+    }
+}
+
+/// On a server every replica of the context has to find the books of the one
+/// gateway that they share, and no other place there is theirs.
+struct GatewayBooksBeside;
+
+impl MigrationName for GatewayBooksBeside {
+    fn name(&self) -> &'static str {
+        "m20260102_000002_simulated_gateway"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for GatewayBooksBeside {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        match manager.get_database_backend() {
+            DbBackend::Sqlite => Ok(()),
+            _ => GatewayBooks.up(manager).await,
+        }
     }
 }
 

@@ -10,7 +10,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Foundation), Box::new(Shipments)]
+        vec![
+            Box::new(Foundation),
+            Box::new(Shipments),
+            Box::new(kernel::leases::LeaseTable),
+        ]
     }
 }
 

@@ -23,6 +23,7 @@ mod payment;
 mod postgres;
 mod program;
 mod replay;
+mod replicas;
 mod resilience;
 mod saga;
 mod seam;

@@ -75,7 +75,9 @@ pub(super) fn build(
             settings: settings.inventory.clone(),
         })
     });
-    let outside: Vec<Store> = stores.gateway_books.iter().cloned().collect();
+    let of_its_own = settings.database.place("payment").is_none();
+    let outside = stores.gateway_books.iter().filter(|_| of_its_own);
+    let outside: Vec<Store> = outside.cloned().collect();
     let payment = stores.payment.zip(stores.gateway_books);
     let payment = payment.map(|(store, books)| {
         cleave_payment::build(cleave_payment::Deps {

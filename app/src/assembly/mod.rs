@@ -24,7 +24,7 @@ use cleave_user_contract::port::UserPort;
 use cleave_vocabulary::{Clock, IdSource};
 use cleave_web::Idempotency;
 
-use crate::settings::{BusSettings, Settings};
+use crate::settings::{BusSettings, DatabaseSettings, Place, Settings};
 use crate::topology::{Links, Topology};
 
 pub use running::Running;
@@ -159,9 +159,7 @@ impl Assembly {
         });
         let links = links.transpose()?;
         let stores = stores::Stores::open(settings, &topology).await?;
-        let secret = topology
-            .is_here("user")
-            .then(|| secret::load_or_make(&settings.data_dir));
+        let secret = topology.is_here("user").then(|| secret::of(settings));
         let bus = bus::open(&settings.bus, &world).await?;
         let ground = contexts::Ground {
             settings,
@@ -186,6 +184,19 @@ impl Assembly {
     /// Who counts the invariants; to be asked before [`Assembly::start`].
     pub fn auditors(&self) -> Result<Vec<Arc<dyn Auditor>>, StartError> {
         audit::auditors(self)
+    }
+
+    /// Takes the databases for a process that works on them in the background;
+    /// refuses what another process is in the way of.
+    pub async fn occupy(&self, database: &DatabaseSettings) -> Result<(), StartError> {
+        for context in &self.contexts {
+            let place = database.place(context.name);
+            context.store.occupy().await.map_err(|error| match place {
+                Some(Place { setting, .. }) => StartError::Database { setting, error },
+                None => error.into(),
+            })?;
+        }
+        Ok(())
     }
 
     /// Subscribes every handler, and lets relays and background tasks go.

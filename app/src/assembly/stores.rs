@@ -6,7 +6,7 @@ use cleave_store::{OpenError, SqliteOptions, Store};
 use sea_orm_migration::MigratorTrait;
 
 use super::StartError;
-use crate::settings::{Place, Settings};
+use crate::settings::{BusKind, Place, Settings};
 use crate::topology::Topology;
 
 /// The stores of the contexts of this process, open and up to date.
@@ -18,6 +18,8 @@ pub(super) struct Stores {
     pub(super) notification: Option<Store>,
     pub(super) shipping: Option<Store>,
     /// The books of the simulated payment gateway: the outside world's, not ours.
+    /// In a file of its own, or on a server beside the payments, where every
+    /// replica finds them.
     pub(super) gateway_books: Option<Store>,
 }
 
@@ -67,16 +69,9 @@ impl Stores {
                 "shipping",
                 open::<migrations::shipping::Migrator>(settings, "shipping", ours)
             ),
-            here(
-                topology,
-                "payment",
-                open_file::<migrations::payment::SimulatedGatewayMigrator>(
-                    settings,
-                    "simulated-gateway",
-                    &outside
-                )
-            ),
+            here(topology, "payment", open_books(settings, &outside)),
         )?;
+        let gateway_books = gateway_books.flatten().or_else(|| payment.clone());
         Ok(Self {
             order,
             payment,
@@ -87,6 +82,22 @@ impl Stores {
             gateway_books,
         })
     }
+}
+
+/// The simulated gateway's file; none where the payments are on a server.
+async fn open_books(
+    settings: &Settings,
+    options: &SqliteOptions,
+) -> Result<Option<Store>, StartError> {
+    if settings.database.place("payment").is_some() {
+        return Ok(None);
+    }
+    let books = open_file::<migrations::payment::SimulatedGatewayMigrator>(
+        settings,
+        "simulated-gateway",
+        options,
+    );
+    books.await.map(Some)
 }
 
 /// Brings a context's database up to date.
@@ -106,11 +117,11 @@ pub async fn migrate(context: &str, store: &Store) -> Result<(), OpenError> {
 }
 
 /// Opens what belongs to a context, where that is in this process.
-async fn here(
+async fn here<T>(
     topology: &Topology,
     context: &str,
-    opening: impl Future<Output = Result<Store, StartError>>,
-) -> Result<Option<Store>, StartError> {
+    opening: impl Future<Output = Result<T, StartError>>,
+) -> Result<Option<T>, StartError> {
     if topology.is_here(context) {
         opening.await.map(Some)
     } else {
@@ -155,6 +166,10 @@ async fn open_schema<M: MigratorTrait>(
         .await
         .map_err(of)?;
     store.migrate::<M>().await.map_err(of)?;
+    // Only over a broker do events reach the other processes of a context.
+    if settings.bus.kind == BusKind::Nats {
+        store.share();
+    }
     Ok(store)
 }
 

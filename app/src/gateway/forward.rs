@@ -7,16 +7,18 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use bytes::Bytes;
 use cleave_vocabulary::CallContext;
 use cleave_web::Problem;
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::others::{Others, Process};
@@ -65,20 +67,23 @@ impl Process {
     /// Passes a request on, and its answer back.
     pub(super) async fn ask(&self, request: Request) -> Result<Response, Problem> {
         let (mut parts, body) = request.into_parts();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let url = format!("{}{path}", self.base);
         let call = parts.extensions.get::<CallContext>().cloned();
         introduce(&mut parts.headers, call.as_ref());
         parts.headers.insert(SERVICE_TOKEN, self.token()?);
-        let mut asked = self
-            .client()
-            .request(parts.method, url)
-            .headers(parts.headers);
-        if !body.is_end_stream() {
-            asked = asked.body(reqwest::Body::wrap_stream(body.into_data_stream()));
-        }
+        let asked = if self.has_replicas() {
+            let broke_off = |_| Problem::unavailable(&"the request broke off on its way");
+            // The door has bounded it; what may have to be sent again is held meanwhile.
+            let body = to_bytes(body, usize::MAX).await.map_err(broke_off)?;
+            self.try_each(&parts, body).await
+        } else {
+            let mut asked = self.asked(self.base.as_str(), &parts);
+            if !body.is_end_stream() {
+                asked = asked.body(reqwest::Body::wrap_stream(body.into_data_stream()));
+            }
+            asked.send().await
+        };
         // An address is the deployment's own affair.
-        let answer = asked.send().await.map_err(|error| {
+        let answer = asked.map_err(|error| {
             let reason = with_causes(&error.without_url());
             Problem::unavailable(&format!(
                 "{} runs elsewhere: {reason}",
@@ -94,6 +99,27 @@ impl Process {
             )));
         }
         Ok(answer.map(Body::new))
+    }
+
+    fn asked(&self, base: &str, parts: &Parts) -> reqwest::RequestBuilder {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let asked = self
+            .client()
+            .request(parts.method.clone(), format!("{base}{path}"));
+        asked.headers(parts.headers.clone())
+    }
+
+    /// Asks the replica whose turn it is, and the next where it can't be connected to.
+    async fn try_each(&self, parts: &Parts, body: Bytes) -> reqwest::Result<reqwest::Response> {
+        let mut bases = self.bases();
+        let mut base = bases.next().unwrap_or(&self.base);
+        loop {
+            let sent = self.asked(base, parts).body(body.clone()).send().await;
+            match (sent, bases.next()) {
+                (Err(error), Some(next)) if error.is_connect() => base = next,
+                (sent, _) => return sent,
+            }
+        }
     }
 }
 

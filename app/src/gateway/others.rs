@@ -1,6 +1,7 @@
 //! The processes that host what is not here, as the gateway asks them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cleave_web::{Problem, ServiceTokens};
@@ -21,8 +22,10 @@ pub struct Others(Arc<Vec<Arc<Process>>>);
 
 /// One of them.
 pub struct Process {
-    /// `http://10.0.0.7:9080`.
+    /// `http://10.0.0.7:9080`; of replicas several with commas between.
     pub base: String,
+    /// Whose turn it is among replicas.
+    turn: AtomicUsize,
     /// What it hosts.
     pub contexts: Vec<&'static str>,
     client: reqwest::Client,
@@ -38,6 +41,7 @@ impl Others {
         let process = |(base, contexts): (&str, Vec<&'static str>)| {
             Arc::new(Process {
                 base: base.to_owned(),
+                turn: AtomicUsize::default(),
                 contexts,
                 client: links.forwarding(),
                 tokens: tokens.clone(),
@@ -72,16 +76,33 @@ impl Others {
 impl Process {
     /// What it tells gateways at one of its internal addresses.
     async fn told<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
-        let asked = self.client.get(format!("{}{path}", self.base));
-        let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
-        let sent = asked.timeout(PATIENCE).send().await;
-        let answer = async { sent?.error_for_status()?.json().await };
-        let told: reqwest::Result<T> = answer.await;
-        told.inspect_err(|error| {
-            let contexts = self.contexts.join(", ");
-            tracing::warn!(contexts, %error, "a process does not tell how it is");
-        })
-        .ok()
+        for base in self.bases() {
+            let asked = self.client.get(format!("{base}{path}"));
+            let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
+            let sent = asked.timeout(PATIENCE).send().await;
+            let answer = async { sent?.error_for_status()?.json().await };
+            let told: reqwest::Result<T> = answer.await;
+            match told {
+                Ok(told) => return Some(told),
+                Err(error) => {
+                    let contexts = self.contexts.join(", ");
+                    tracing::warn!(contexts, %error, "a process does not tell how it is");
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether there is more than one of it.
+    pub(super) fn has_replicas(&self) -> bool {
+        self.base.contains(',')
+    }
+
+    /// Where it is, beginning with the replica whose turn it is.
+    pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
+        let count = self.base.split(',').count();
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % count;
+        self.base.split(',').cycle().skip(first).take(count)
     }
 
     /// What asks it.

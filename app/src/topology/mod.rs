@@ -44,7 +44,8 @@ pub fn service_of(context: &str) -> &str {
 pub enum Place {
     /// In this process.
     Here,
-    /// In the process at this base URL, without a slash at its end.
+    /// In the process at this base URL, without a slash at its end; in replicas at
+    /// several, with commas between.
     At(String),
 }
 
@@ -209,10 +210,11 @@ fn place(context: &str, set: &str, only: Option<&[String]>, wrong: &mut Vec<Stri
     let url = match set {
         LOCAL => None,
         set => {
-            let base = base(set);
+            let bases: Option<Vec<String>> = set.split(',').map(str::trim).map(base).collect();
+            let base = bases.map(|bases| bases.join(","));
             if base.is_none() {
                 wrong.push(format!(
-                    "topology.{context} is neither \"local\" nor the base URL of a process, such as http://10.0.0.7:9080"
+                    "topology.{context} is neither \"local\" nor the base URL of a process, such as http://10.0.0.7:9080 (of several with commas between, where it has replicas)"
                 ));
             }
             base

@@ -1,6 +1,7 @@
 //! What can be, and what each thing that can't is told.
 
 use super::*;
+use crate::settings::DatabaseUrl;
 
 const KEY: &str = "a secret of more than 32 characters";
 
@@ -110,6 +111,64 @@ fn a_base_url_is_a_host_and_nothing_behind_it() {
     ] {
         assert!(base(bad).is_none(), "{bad}");
     }
+}
+
+#[test]
+fn replicas_have_an_address_each() {
+    let both = "http://10.0.0.7:1/, http://10.0.0.8:1";
+    let settings = settings(&[("payment", both), ("key", KEY)]);
+    let topology = Topology::of(&settings).expect("possible");
+    let at: Vec<_> = topology.elsewhere().collect();
+    assert_eq!(at, [("payment", "http://10.0.0.7:1,http://10.0.0.8:1")]);
+    assert!(wrong(&[("payment", "http://a,b"), ("key", KEY)]).contains("neither"));
+}
+
+#[test]
+fn replicas_share_a_database_and_a_bus() {
+    let replica = |port: u16| {
+        let mut settings = Settings::default();
+        settings.internal.listen = Some(([10, 0, 0, 7], port).into());
+        settings.internal.key = Some(KEY.to_owned());
+        settings.database.url = Some(DatabaseUrl("postgres://db/shop".to_owned()));
+        settings.bus.kind = BusKind::Nats;
+        settings.bus.nats.url = Some("nats://127.0.0.1:4222".to_owned());
+        settings
+    };
+    let together = |change: fn(&mut Settings)| {
+        let mut other = replica(2);
+        change(&mut other);
+        check_together(&[("a".to_owned(), replica(1)), ("b".to_owned(), other)])
+    };
+    assert_eq!(together(|_| {}), Vec::<String>::new());
+    for (change, contexts, said) in [
+        (
+            (|other| other.database.url = None) as fn(&mut Settings),
+            6,
+            "SQLite",
+        ),
+        (
+            |other| other.database.payment.url = Some(DatabaseUrl("postgres://db/b".to_owned())),
+            1,
+            "different databases; set database.payment.url",
+        ),
+        (
+            |other| other.bus.kind = BusKind::InProcess,
+            6,
+            "set bus.kind to \"nats\"",
+        ),
+    ] {
+        let wrong = together(change);
+        assert_eq!(wrong.len(), contexts, "{wrong:?}");
+        assert!(wrong[0].contains(said), "{wrong:?}");
+    }
+    let [mut a, mut b] = [replica(1), replica(2)];
+    (a.internal.key, b.internal.key) = (None, None);
+    (a.internal.listen, b.internal.listen) = (None, None);
+    let wrong = check_together(&[("a".to_owned(), a), ("b".to_owned(), b)]);
+    assert!(
+        wrong[0].starts_with("user runs in a and b: what one seals"),
+        "{wrong:?}"
+    );
 }
 
 #[test]

@@ -57,6 +57,10 @@ pub struct SenderSettings {
     /// A message older than this is not tried again: it has failed.
     #[serde(with = "cleave_vocabulary::duration")]
     pub give_up_after: Duration,
+    /// How long a process that died keeps others from sending, where several share
+    /// the database.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub lease: Duration,
 }
 
 impl Default for SenderSettings {
@@ -67,6 +71,7 @@ impl Default for SenderSettings {
             backoff: Duration::from_secs(1),
             backoff_limit: Duration::from_mins(5),
             give_up_after: Duration::from_hours(24),
+            lease: Duration::from_secs(5),
         }
     }
 }
@@ -86,6 +91,9 @@ impl NotificationSettings {
                 "notification.sender.backoff_limit: must not be shorter than notification.sender.backoff"
                     .into(),
             );
+        }
+        if !(Duration::from_millis(100)..=Duration::from_mins(10)).contains(&sender.lease) {
+            return Err("notification.sender.lease: must be 100ms to 10m".into());
         }
         self.transport.validate("notification.transport")
     }
@@ -115,6 +123,7 @@ mod tests {
         for (json, name) in [
             (r#"{"batch": 0}"#, "notification.sender.batch:"),
             (r#"{"backoff": "0s"}"#, "notification.sender.backoff:"),
+            (r#"{"lease": "0s"}"#, "notification.sender.lease:"),
             (
                 r#"{"backoff_limit": "1ms"}"#,
                 "notification.sender.backoff_limit:",

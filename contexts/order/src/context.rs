@@ -142,7 +142,7 @@ fn engine(
         clock: needs.clock.clone(),
         ids: needs.ids.clone(),
         options: settings.saga.clone(),
-        sole_owner: true,
+        sole_owner: !needs.store.is_shared(),
     });
     engine.register(FulfilOrderV1(Arc::new(Workshop {
         inventory: ports.inventory.clone(),

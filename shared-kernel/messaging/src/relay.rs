@@ -3,13 +3,15 @@
 //! watermark goes out again after a restart, so that an event is published at
 //! least once and never forgotten; inboxes make the repetition harmless.
 //!
-//! One relay serves an outbox. Several would reorder: over a database that more
-//! than one process can reach, hold a lease before running one.
+//! One relay serves an outbox, because several would reorder: over a database
+//! that processes share, the one that holds the lease `relay`. Whoever lost it
+//! can move the watermark no more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use cleave_lease::{Lease, Term};
 use cleave_store::{Store, Tx, Unit};
 use cleave_vocabulary::{Clock, Envelope, Timestamp};
 use futures::FutureExt;
@@ -38,6 +40,10 @@ pub struct RelayOptions {
     /// How often the watermark is written while events flow.
     #[serde(with = "cleave_vocabulary::duration")]
     pub watermark_every: Duration,
+    /// How long a process that died keeps its relays from the others, where
+    /// several share a database.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub lease: Duration,
 }
 
 impl Default for RelayOptions {
@@ -47,6 +53,7 @@ impl Default for RelayOptions {
             in_flight: 4096,
             linger: Duration::from_millis(2),
             watermark_every: Duration::from_millis(500),
+            lease: Duration::from_secs(5),
         }
     }
 }
@@ -65,6 +72,9 @@ impl RelayOptions {
         }
         if self.watermark_every.is_zero() {
             return Err("bus.relay.watermark_every must be longer than 0ms".to_owned());
+        }
+        if !(Duration::from_millis(100)..=Duration::from_mins(10)).contains(&self.lease) {
+            return Err("bus.relay.lease must be 100ms to 10m".to_owned());
         }
         Ok(())
     }
@@ -169,8 +179,18 @@ impl Relay {
     }
 
     /// Runs until `stop`; then publishes no more, waits a moment for what is in
-    /// flight, writes its watermark and returns.
+    /// flight, writes its watermark, gives its lease back and returns.
     pub async fn run(self, stop: CancellationToken) {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let lease = Lease::new(store, clock, "relay", self.options.lease);
+        let relay = &self;
+        lease
+            .hold(&stop, |term, over| relay.serve(term, over))
+            .await;
+    }
+
+    /// One term of it.
+    async fn serve(&self, term: Term, stop: CancellationToken) {
         let Some(written) = stop.run_until_cancelled(self.watermark()).await else {
             return;
         };
@@ -179,7 +199,7 @@ impl Relay {
         let mut failures = 0;
         loop {
             let before = self.position();
-            match self.stretch(&stop, &written).await {
+            match self.stretch(&stop, &term, &written).await {
                 End::Stopped => break,
                 End::Lost(error) => {
                     failures = if self.position() > before {
@@ -195,7 +215,7 @@ impl Relay {
                 }
             }
         }
-        self.write_watermark(&written).await;
+        self.write_watermark(&term, &written).await;
     }
 
     /// Everything up to here is settled.
@@ -211,7 +231,7 @@ impl Relay {
     }
 
     /// Publishes from the watermark on until `stop` or a receipt that fails.
-    async fn stretch(&self, stop: &CancellationToken, written: &AtomicI64) -> End {
+    async fn stretch(&self, stop: &CancellationToken, term: &Term, written: &AtomicI64) -> End {
         let (sent, in_flight) = mpsc::channel(self.options.in_flight.max(1));
         let publish_then_wait = async move {
             let publish = self.publish(self.position(), &sent);
@@ -223,7 +243,7 @@ impl Relay {
         tokio::select! {
             end = self.settle(in_flight) => end,
             () = publish_then_wait => End::Stopped,
-            never = self.keep_watermark(written) => never,
+            end = self.keep_watermark(term, written) => end,
         }
     }
 
@@ -343,10 +363,13 @@ impl Relay {
         End::Stopped
     }
 
-    async fn keep_watermark(&self, written: &AtomicI64) -> ! {
+    /// Until another relay has taken over.
+    async fn keep_watermark(&self, term: &Term, written: &AtomicI64) -> End {
         loop {
             self.clock.sleep(self.options.watermark_every).await;
-            self.write_watermark(written).await;
+            if !self.write_watermark(term, written).await {
+                return End::Stopped;
+            }
             let oldest = Timestamp::from_micros(self.oldest.load(Ordering::Relaxed));
             self.meters
                 .lag
@@ -354,16 +377,26 @@ impl Relay {
         }
     }
 
-    async fn write_watermark(&self, written: &AtomicI64) {
+    /// False where it is another relay's by now.
+    async fn write_watermark(&self, term: &Term, written: &AtomicI64) -> bool {
         let settled = self.position();
         if settled <= written.load(Ordering::Relaxed) {
-            return;
+            return true;
         }
-        let write = async move |tx: &Tx| -> Unit<()> { Ok(Outbox::settle(tx, settled).await?) };
+        let term = term.clone();
+        let write = async move |tx: &Tx| -> Unit<bool> {
+            let holds = term.holds(tx).await?;
+            if holds {
+                Outbox::settle(tx, settled).await?;
+            }
+            Ok(holds)
+        };
         match self.store.write(write).await {
-            Ok(()) => written.store(settled, Ordering::Relaxed),
+            Ok(true) => written.store(settled, Ordering::Relaxed),
+            Ok(false) => return false,
             Err(error) => self.warn("writing the watermark", &error),
         }
+        true
     }
 
     /// Tries until it works; waits longer each time.

@@ -5,9 +5,10 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use cleave_resilience::by;
 use cleave_vocabulary::{CallContext, Clock, Failure, FailureKind, PortError};
 use http::header::AUTHORIZATION;
@@ -22,7 +23,9 @@ use crate::codec::{BODY_LIMIT, Request, decode_answer};
 #[derive(Clone)]
 pub struct Endpoint {
     http: reqwest::Client,
-    base_url: Arc<str>,
+    bases: Arc<[String]>,
+    /// Whose turn it is.
+    turn: Arc<AtomicUsize>,
     clock: Arc<dyn Clock>,
     credentials: Option<Arc<dyn Credentials>>,
 }
@@ -56,11 +59,17 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 impl Endpoint {
-    /// The context at `base_url`: `http://10.0.0.7:8080`.
+    /// The context at `base_url`: `http://10.0.0.7:8080`. Of several with commas
+    /// between, which are replicas, each is called in its turn, and the next one
+    /// where it can't be connected to.
     pub fn new(http: reqwest::Client, base_url: &str, clock: Arc<dyn Clock>) -> Self {
+        let bases = base_url.split(',');
         Self {
             http,
-            base_url: base_url.trim_end_matches('/').into(),
+            bases: bases
+                .map(|base| base.trim_end_matches('/').to_owned())
+                .collect(),
+            turn: Arc::default(),
             clock,
             credentials: None,
         }
@@ -107,10 +116,7 @@ impl Endpoint {
         operation: &Operation,
         request: Request,
     ) -> Result<(StatusCode, BytesMut), Failure> {
-        let url = format!("{}{}", self.base_url, operation.path);
-        let sending = self.http.post(url).headers(request.headers);
-        let sent = sending.body(request.body).send().await;
-        let mut response = sent.map_err(not_answered)?;
+        let mut response = self.send(operation, request).await.map_err(not_answered)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(not_answered)? {
             if body.len() + chunk.len() > BODY_LIMIT {
@@ -120,6 +126,29 @@ impl Endpoint {
             body.extend_from_slice(&chunk);
         }
         Ok((response.status(), body))
+    }
+}
+
+impl Endpoint {
+    /// To the first that can be connected to, beginning with the one whose turn it is.
+    async fn send(
+        &self,
+        operation: &Operation,
+        request: Request,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        let (count, first) = (self.bases.len(), self.turn.fetch_add(1, Ordering::Relaxed));
+        let (body, mut tries) = (Bytes::from(request.body), 0);
+        loop {
+            let base = &self.bases[first.wrapping_add(tries) % count];
+            let sending = self.http.post(format!("{base}{}", operation.path));
+            let sending = sending.headers(request.headers.clone());
+            let sent = sending.body(body.clone()).send().await;
+            tries += 1;
+            match sent {
+                Err(error) if error.is_connect() && tries < count => {}
+                sent => return sent,
+            }
+        }
     }
 }
 

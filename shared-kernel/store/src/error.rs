@@ -241,6 +241,18 @@ pub enum OpenError {
         /// Its version.
         found: String,
     },
+    /// Another process works on the schema.
+    #[error(
+        "{} works on the schema {schema} of {server}; stop it, or have both share it: set bus.kind to \"nats\", with one bus.nats.url, in every process", if *shared { "a process that shares with nobody (its bus.kind is \"in_process\")" } else { "another process" }
+    )]
+    Occupied {
+        /// Host, port and database.
+        server: String,
+        /// The schema's name.
+        schema: String,
+        /// Whether this process would have shared it.
+        shared: bool,
+    },
     /// The server only answers questions.
     #[error(
         "{server} takes no writes (it is a standby, or read-only); name its primary in the URL"

@@ -21,6 +21,8 @@ pub(crate) struct Hub {
     pub(crate) reads: AtomicU64,
     pub(crate) read_statements: Arc<AtomicU64>,
     pub(crate) closed: AtomicBool,
+    /// Whether other processes may work on the same database.
+    pub(crate) shared: AtomicBool,
     pub(crate) listeners: Arc<Listeners>,
     trouble: Mutex<Option<String>>,
 }
@@ -63,6 +65,10 @@ impl Hub {
             _ => {}
         }
         *known = trouble;
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 
     pub(crate) fn health(&self) -> StoreHealth {

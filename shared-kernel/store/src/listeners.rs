@@ -61,6 +61,12 @@ impl Listeners {
         }
     }
 
+    /// Wakes everybody, because something may have happened that nobody told.
+    pub(crate) fn raise_all(&self) {
+        let known: Vec<Signal> = self.signals.lock().keys().copied().collect();
+        self.raise(&known);
+    }
+
     pub(crate) fn raise(&self, raised: &[Signal]) {
         let mut signals = self.signals.lock();
         for signal in raised {

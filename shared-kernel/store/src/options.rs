@@ -91,6 +91,10 @@ pub struct PostgresOptions {
     /// How often a server that nobody asks anything is looked at.
     #[serde(with = "cleave_vocabulary::duration")]
     pub look_every: Duration,
+    /// How often a process looks for what another has left to it, where several
+    /// share a database.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub poll: Duration,
 }
 
 impl Default for PostgresOptions {
@@ -107,6 +111,7 @@ impl Default for PostgresOptions {
             retries: 10,
             patience: Duration::from_secs(3),
             look_every: Duration::from_secs(2),
+            poll: Duration::from_millis(250),
         }
     }
 }
@@ -134,6 +139,7 @@ impl PostgresOptions {
                 self.idle_in_transaction_timeout,
             ),
             ("look_every", self.look_every),
+            ("poll", self.poll),
         ] {
             if value < Duration::from_millis(1) || value > day {
                 return Err(format!("database.postgres.{name} must be 1ms to 24h"));

@@ -102,6 +102,29 @@ impl Store {
         }
     }
 
+    /// Lets other processes work on the same database, each through a store that
+    /// says so too. On SQLite nobody can: the file is its opener's alone.
+    pub fn share(&self) {
+        let shared = matches!(self.inner.engine, Engine::Postgres(_));
+        self.inner.hub.shared.store(shared, Ordering::Relaxed);
+    }
+
+    /// Whether other processes may work on the same database at this moment.
+    pub fn is_shared(&self) -> bool {
+        self.inner.hub.is_shared()
+    }
+
+    /// Takes the database for a process that works on it in the background, until
+    /// the store is closed: alone, or beside others where it is shared. Refuses
+    /// with [`OpenError::Occupied`] what another process is in the way of. Only to
+    /// look or to write beside such a process, nobody needs this.
+    pub async fn occupy(&self) -> Result<(), OpenError> {
+        match &self.inner.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.occupy().await,
+        }
+    }
+
     /// The name given when it was opened.
     pub fn name(&self) -> &str {
         &self.inner.hub.name
@@ -152,7 +175,9 @@ impl Store {
     }
 
     /// Notified after each commit of this process with a unit that raised
-    /// `signal`. Notifications melt together; look for work before the first wait.
+    /// `signal`, and now and then where the database is shared: another process
+    /// may have raised it. Notifications melt together; look for work before the
+    /// first wait.
     pub fn on(&self, signal: Signal) -> Arc<Notify> {
         self.inner.hub.listeners.listen(signal)
     }

@@ -18,7 +18,7 @@ mod testing;
 
 pub use auth::{
     AUDIENCE, Admin, Authenticate, Authenticated, Caller, Claims, ISSUER, Identity, MaybeCaller,
-    Role, ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier, TokenVerifier,
+    Role, ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier, TokenVerifier, sealing_key,
 };
 pub use body::{Body, NoBody, empty_digest};
 pub use correlation::{Call, correlate};

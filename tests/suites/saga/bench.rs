@@ -61,6 +61,8 @@ impl Default for Setup {
         Self {
             options: EngineOptions {
                 compensation_attempts: 3,
+                // As long as a claim: what is about claims alone is not to meet it.
+                presence: EngineOptions::default().lease,
                 ..EngineOptions::default()
             },
             sole_owner: true,

@@ -137,6 +137,38 @@ async fn a_dead_engines_sagas_are_taken_over_once_its_claims_lapse() {
 }
 
 #[tokio::test]
+async fn a_dead_engines_sagas_are_taken_over_before_its_claims_lapse() {
+    let mut setup = shared();
+    setup.options.presence = Duration::from_secs(5);
+    let bench = Bench::open(setup).await;
+    bench.provider.always("b", Act::Silent(Lands::Never));
+    let dead = bench.start();
+    let heir = bench.start();
+    let id = bench.begin(&dead.engine, 0).await;
+    bench.provider.until_hanging(1).await;
+    dead.crash().await;
+    bench.provider.always("b", Act::Done);
+    // Claims hold for longer; signs of life do not.
+    let view = async {
+        loop {
+            bench.clock.advance(Duration::from_millis(500));
+            tokio::task::yield_now().await;
+            let view = heir.engine.find(id).await.expect("reads").expect("there");
+            if view.status == SagaStatus::Completed {
+                return view;
+            }
+        }
+    };
+    let began = bench.clock.now();
+    let view = tokio::time::timeout(Duration::from_secs(20), view).await;
+    assert_eq!(view.expect("taken over").status, SagaStatus::Completed);
+    let took = bench.clock.now().since(began);
+    assert!(took < LAPSE, "only with its claims, after {took:?}");
+    bench.assert_exact(&heir.engine, id, "inherited").await;
+    heir.stop().await;
+}
+
+#[tokio::test]
 async fn a_claim_is_renewed_for_as_long_as_the_saga_is_driven() {
     let bench = Bench::open(shared()).await;
     for step in STEPS {

@@ -19,7 +19,8 @@ pub(super) struct Desk {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: ConsumerOptions,
     /// Whether a key of this handler may be parked. Spares every unit a query
-    /// while there never was a dead letter; true for good once there was one.
+    /// while there never was a dead letter; true for good once there was one, and
+    /// where another process may bury one at any time.
     may_be_parked: AtomicBool,
     meters: Meters,
 }
@@ -76,6 +77,9 @@ impl Desk {
 
     /// Looks whether there are letters of this handler.
     pub(super) async fn look_for_parked(&self) {
+        if self.store.is_shared() {
+            return;
+        }
         let letters = async |tx: &Tx| -> Unit<_> { Ok(rows::handlers(tx).await?) };
         if let Ok(letters) = self.store.read(letters).await {
             let any = letters.iter().any(|(name, _)| name == self.handler.name);

@@ -6,6 +6,7 @@ mod begin;
 mod core;
 mod driver;
 mod poller;
+mod presence;
 mod settled;
 mod shift;
 mod takeup;
@@ -38,6 +39,10 @@ pub struct EngineOptions {
     /// How long a claim on a saga holds; must outlive every step's time limit.
     #[serde(with = "cleave_vocabulary::duration")]
     pub lease: Duration,
+    /// How long a process that died keeps its sagas from the others, where several
+    /// share a database.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub presence: Duration,
     /// How often due timers and lapsed leases are looked for.
     #[serde(with = "cleave_vocabulary::duration")]
     pub poll: Duration,
@@ -53,6 +58,7 @@ impl Default for EngineOptions {
         Self {
             concurrency: 256,
             lease: Duration::from_secs(30),
+            presence: Duration::from_secs(5),
             poll: Duration::from_millis(250),
             compensation_attempts: 60,
             drain: Duration::from_secs(5),
@@ -67,6 +73,11 @@ impl EngineOptions {
             ("concurrency", self.concurrency > 0, "1 or more"),
             ("lease", !self.lease.is_zero(), "longer than 0ms"),
             ("poll", !self.poll.is_zero(), "longer than 0ms"),
+            (
+                "presence",
+                self.presence >= Duration::from_millis(100),
+                "100ms or more",
+            ),
             (
                 "compensation_attempts",
                 self.compensation_attempts > 0,
@@ -91,7 +102,7 @@ pub struct EngineParts {
     pub ids: Arc<dyn IdSource>,
     /// The settings.
     pub options: EngineOptions,
-    /// No other process has this database (SQLite): at start every claim that is found is of a dead process.
+    /// No other process has this database: at start every claim that is found is of a dead process.
     pub sole_owner: bool,
 }
 

@@ -9,6 +9,7 @@ use cleave_vocabulary::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
+use super::presence;
 use super::shift::Shift;
 use crate::metering;
 use crate::persistence::{Row, claim, next_due, release, set_aside_orphans, stuck, take_over};
@@ -32,8 +33,17 @@ pub(crate) async fn run(core: &Arc<Core>, stop: CancellationToken) {
         known: core.known(),
     };
     poller.prepare().await;
-    core.set_shift(Some(Arc::clone(&shift)));
-    poller.poll().await;
+    if core.sole_owner {
+        core.set_shift(Some(Arc::clone(&shift)));
+        poller.poll().await;
+    } else {
+        presence::look(core).await;
+        core.set_shift(Some(Arc::clone(&shift)));
+        tokio::select! {
+            () = poller.poll() => {}
+            never = presence::keep(core) => never,
+        }
+    }
     running.end().await;
 }
 
@@ -60,8 +70,13 @@ impl Running<'_> {
         }
         shift.abandon.cancel();
         shift.tracker.wait().await;
-        let (owner, now) = (core.owner, core.clock.now());
-        let unit = async move |tx: &Tx| -> Unit<u64> { Ok(release(tx, owner, now).await?) };
+        let (owner, now, alone) = (core.owner, core.clock.now(), core.sole_owner);
+        let unit = async move |tx: &Tx| -> Unit<u64> {
+            if !alone {
+                presence::leave(tx, owner).await?;
+            }
+            Ok(release(tx, owner, now).await?)
+        };
         match core.store.write(unit).await {
             Ok(0) => {}
             Ok(sagas) => tracing::info!(sagas, "let go of unfinished sagas"),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lane::{Lane, Line};
 use super::migrate;
+use super::occupancy::Occupancy;
 use super::target::{Purpose, Target};
 use crate::hub::Hub;
 use crate::job::Job;
@@ -23,6 +24,7 @@ type Queue = mpsc::Sender<Box<dyn Job>>;
 pub(crate) struct Engine {
     hub: Arc<Hub>,
     target: Arc<Target>,
+    options: PostgresOptions,
     units: Queue,
     queries: Queue,
     closing: CancellationToken,
@@ -44,6 +46,7 @@ impl Engine {
         let engine = Self {
             hub: hub.clone(),
             target: target.clone(),
+            options: options.clone(),
             units,
             queries,
             closing: closing.clone(),
@@ -61,6 +64,16 @@ impl Engine {
             reason: format!("no thread could be started: {error}"),
         })?;
         Ok(engine)
+    }
+
+    pub(crate) async fn occupy(&self) -> Result<(), OpenError> {
+        let occupancy = Occupancy {
+            hub: self.hub.clone(),
+            target: self.target.clone(),
+            options: self.options.clone(),
+            closing: self.closing.clone(),
+        };
+        occupancy.take().await
     }
 
     pub(crate) async fn migrate<M: MigratorTrait>(&self) -> Result<(), OpenError> {

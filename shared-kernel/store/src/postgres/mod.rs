@@ -8,6 +8,7 @@ mod engine;
 mod fault;
 mod lane;
 mod migrate;
+mod occupancy;
 mod provision;
 mod session;
 mod target;

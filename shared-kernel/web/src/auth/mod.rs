@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::Problem;
 
 pub use layer::{Authenticate, Authenticated, Identity};
-pub use services::{ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier};
+pub use services::{ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier, sealing_key};
 pub use tokens::{AUDIENCE, Claims, ISSUER, TokenVerifier};
 
 /// What someone may do.

@@ -88,6 +88,19 @@ impl ServiceKeys {
     }
 }
 
+/// The key that recorded answers are sealed with in every process of a deployment,
+/// from its secret.
+pub fn sealing_key(secret: &str) -> Result<[u8; 32], ServiceKeyError> {
+    let salt = Salt::new(HKDF_SHA256, b"cleave sealing 1");
+    let mut key = [0; 32];
+    let secret = salt.extract(secret.as_bytes());
+    let expanded = secret.expand(&[b"answers"], HKDF_SHA256);
+    expanded
+        .and_then(|expanded| expanded.fill(&mut key))
+        .map_err(ServiceKeyError::of)?;
+    Ok(key)
+}
+
 #[derive(Serialize, Deserialize)]
 struct ServiceClaims {
     iss: String,

@@ -4,13 +4,15 @@
 //! A crash between the transport's answer and the settling leaves the batch
 //! queued. It is handed over again under the same keys, and the transport does
 //! not send twice what it knows. One sender works a store: over a database that
-//! more than one process can reach, hold a lease before running one.
+//! processes share, the one that holds the lease `sender`. Whoever lost it settles
+//! nothing more; what it has handed over by then goes out under the same keys.
 
 mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleave_lease::{Lease, Term};
 use cleave_store::{Store, StoreError, Unit, UnitError};
 use cleave_vocabulary::{CallContext, Clock, EventSource, IdSource, PortError, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -50,10 +52,20 @@ enum Next {
 impl Sender {
     /// Sends until `stop`, and finishes the batch that it has begun.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let lease = Lease::new(store, clock, "sender", self.settings.lease);
+        let sender = &self;
+        lease
+            .hold(&stop, |term, over| sender.serve(term, over))
+            .await;
+    }
+
+    /// One term of it.
+    async fn serve(&self, term: Term, stop: CancellationToken) {
         let queued = self.store.on(QUEUED);
         let mut away = 0;
         while !stop.is_cancelled() {
-            let pause = match self.round(&mut away).await {
+            let pause = match self.round(&term, &mut away).await {
                 Next::Round => continue,
                 Next::Wait(None) => stop.run_until_cancelled(queued.notified()).await,
                 Next::Wait(Some(until)) => {
@@ -78,7 +90,7 @@ impl Sender {
     }
 
     /// One batch. `away` counts the rounds in which the transport was not reached.
-    async fn round(&self, away: &mut u32) -> Next {
+    async fn round(&self, term: &Term, away: &mut u32) -> Next {
         let batch = match self.take().await {
             Ok(batch) if batch.is_empty() => return self.idle().await,
             Ok(batch) => batch,
@@ -89,8 +101,11 @@ impl Sender {
         let outcomes = self.deliver(&addressed).await;
         let reached = outcomes.is_ok();
         let settled = self.judge(addressed, outcomes, &unknown);
-        if let Err(error) = self.settle(settled).await {
-            return self.trouble(&error);
+        match self.settle(term, settled).await {
+            Ok(true) => {}
+            // The term is over, which its keeper is about to notice.
+            Ok(false) => return Next::Pause(self.clock.now().plus(STORE_PAUSE)),
+            Err(error) => return self.trouble(&error),
         }
         if reached {
             *away = 0;

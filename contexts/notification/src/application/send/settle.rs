@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use cleave_lease::Term;
 use cleave_messaging::Outbox;
 use cleave_notification_contract::events::{NotificationFailed, NotificationSent};
 use cleave_store::{StoreError, Tx, Unit, UnitError};
@@ -66,19 +67,26 @@ struct Announced {
 }
 
 impl Sender {
-    /// Writes down what became of a batch, and says so.
-    pub(super) async fn settle(&self, settled: Settled) -> Result<(), StoreError> {
+    /// Writes down what became of a batch, and says so; false where that is
+    /// another sender's by now.
+    pub(super) async fn settle(&self, term: &Term, settled: Settled) -> Result<bool, StoreError> {
         if settled.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let announced = self.announce(settled);
-        let written = self
-            .store
-            .write(async move |tx| -> Unit<_> { write(tx, &announced).await });
-        let (sent, failed) = written.await.map_err(UnitError::into_store_error)?;
+        let (announced, term) = (self.announce(settled), term.clone());
+        let written = self.store.write(async move |tx| -> Unit<_> {
+            if !term.holds(tx).await? {
+                return Ok(None);
+            }
+            Ok(Some(write(tx, &announced).await?))
+        });
+        let written = written.await.map_err(UnitError::into_store_error)?;
+        let Some((sent, failed)) = written else {
+            return Ok(false);
+        };
         metrics::counter!("cleave_notifications_total", "outcome" => "sent").increment(sent);
         metrics::counter!("cleave_notifications_total", "outcome" => "failed").increment(failed);
-        Ok(())
+        Ok(true)
     }
 
     fn announce(&self, settled: Settled) -> Announced {
