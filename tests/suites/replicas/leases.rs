@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cleave_lease::{Lease, Term, rows};
-use cleave_store::{Store, Tx, Unit};
+use cleave_messaging::Outbox;
+use cleave_store::{Store, Tx, Unit, sql};
 use cleave_tests::postgres;
 use cleave_tests::stores::TempStore;
 use cleave_vocabulary::{Clock, ManualClock, Timestamp};
@@ -143,6 +144,44 @@ async fn who_was_away_for_too_long_writes_nothing_more() {
     eventually("its end", async || !away.works()).await;
     heir.stop().await;
     away.stop().await;
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_term_begins_while_a_unit_writes_for_one() {
+    let url = postgres::shared().schema().await;
+    let (one, other) = (replica(&url).await, replica(&url).await);
+    assert_eq!(acquire(&one, 10).await, Some(1));
+    let slow = format!(
+        "SELECT pg_sleep(0.5) /* {} */",
+        url.len() + std::process::id() as usize
+    );
+    let (sleep, asleep) = (slow.clone(), slow);
+    let unit = async move |tx: &Tx| {
+        let holds = rows::holds(tx, "work", 1).await?;
+        sql::query(tx, sleep.as_str(), []).await?;
+        sql::execute(tx, "UPDATE outbox_relay SET settled = 7", []).await?;
+        Ok(holds)
+    };
+    let taking_over = async {
+        eventually("the unit", async || {
+            const ACTIVE: &str =
+                "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1";
+            let asleep = asleep.clone();
+            let look = async move |tx: &Tx| -> Unit<bool> {
+                let found = sql::query(tx, ACTIVE, [asleep.as_str().into()]).await?;
+                Ok(!found.is_empty())
+            };
+            other.read(look).await.expect("read")
+        })
+        .await;
+        assert_eq!(acquire(&other, 30).await, Some(2));
+        let settled: Unit<i64> = other.read(Outbox::settled).await;
+        assert_eq!(settled.expect("read"), 7, "it did not wait for the unit");
+    };
+    let (held, ()) = tokio::join!(write(&one, unit), taking_over);
+    assert!(held);
     one.close().await;
     other.close().await;
 }
