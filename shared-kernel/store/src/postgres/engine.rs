@@ -107,6 +107,13 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    /// The thread ends by its queues; whoever keeps the place at the schema does not.
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
 fn run(
     (hub, target, options): (Arc<Hub>, Arc<Target>, PostgresOptions),
     units: mpsc::Receiver<Box<dyn Job>>,

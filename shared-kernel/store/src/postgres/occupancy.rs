@@ -34,6 +34,10 @@ pub(super) struct Occupancy {
 
 impl Occupancy {
     /// Takes the place and keeps it until the store is closed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it ends with the store, which closes or drops what it waits for"
+    )]
     pub(super) async fn take(self) -> Result<(), OpenError> {
         let until = Instant::now() + PATIENCE;
         let session = loop {
