@@ -87,6 +87,29 @@ async fn answers_come_back_as_they_were_given() {
 }
 
 #[tokio::test]
+async fn replicas_are_called_in_turn_and_one_that_is_away_is_passed() {
+    let clock = clock();
+    let desks = [Arc::new(Desk::default()), Arc::new(Desk::default())];
+    let mut bases = vec!["http://127.0.0.1:1".to_owned()];
+    for desk in &desks {
+        bases.push(serve(routes(desk.clone(), clock.clone())).await);
+    }
+    let port = Client::new(endpoint(&bases.join(","), &clock));
+    let mut numbers = Vec::new();
+    for _ in 0..6 {
+        let answer = port.stamp(&call(&clock, 9), paper(Turn::Answer)).await;
+        numbers.push(answer.expect("one of them answers").number);
+    }
+    // Each desk counts for itself; the first of them answers for whom is away, too.
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 1, 2, 2, 3, 4]);
+    let nobody = endpoint("http://127.0.0.1:1,http://127.0.0.1:1", &clock);
+    let port = Client::new(nobody);
+    let unheard = port.stamp(&call(&clock, 9), paper(Turn::Answer)).await;
+    assert!(!failure(unheard).outcome_unknown);
+}
+
+#[tokio::test]
 async fn refusals_are_told_from_failures() {
     let refusal = Refusal::new("no_ink", "No ink.").with_details(["blue", "red"]);
     let failures = [
