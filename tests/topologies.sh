@@ -18,6 +18,8 @@ order,inventory user order,payment inventory notification,shipping
 postgres gateway order,payment,inventory,user,notification,shipping
 postgres notification,user order,inventory payment,shipping
 postgres order payment inventory user notification shipping
+postgres order,payment,inventory,user,notification,shipping order,payment,inventory,user,notification,shipping
+postgres order,user order,inventory,payment user,inventory,payment,shipping,notification shipping,notification
 END
 }
 

@@ -90,14 +90,14 @@ impl Deployment {
         .map(|(name, value)| (format!("CLEAVE__{name}"), (*value).to_owned()))
         .collect();
         for context in CONTEXTS {
-            let host = parts.iter().find(|part| part.hosts(context));
-            let host = host.unwrap_or_else(|| panic!("{context} is nowhere"));
+            let ways: Vec<String> = parts
+                .iter()
+                .filter(|part| part.hosts(context))
+                .map(|part| format!("http://{}", part.way()))
+                .collect();
+            assert!(!ways.is_empty(), "{context} is nowhere");
             let name = format!("CLEAVE__TOPOLOGY__{}", context.to_uppercase());
-            let way = host
-                .link
-                .as_ref()
-                .map_or(host.internal, |link| link.address);
-            environment.push((name, format!("http://{way}")));
+            environment.push((name, ways.join(",")));
             if on_postgres(context) {
                 let name = format!("CLEAVE__DATABASE__{}__URL", context.to_uppercase());
                 environment.push((name, postgres::shared().schema().await));
@@ -233,6 +233,13 @@ impl Part {
             link: None,
             program: None,
         }
+    }
+
+    /// Where others call it.
+    fn way(&self) -> SocketAddr {
+        self.link
+            .as_ref()
+            .map_or(self.internal, |link| link.address)
     }
 
     fn hosts(&self, context: &str) -> bool {
