@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod host;
 pub mod internal;
 pub mod log;
+pub mod moving;
 pub mod ops;
 pub mod replay;
 pub mod service;

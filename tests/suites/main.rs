@@ -17,6 +17,7 @@ mod crash;
 mod inventory;
 mod journeys;
 mod messaging;
+mod moving;
 mod notification;
 mod order;
 mod payment;

@@ -3,9 +3,11 @@
 //! on success, 2 for wrong usage, 1 for failure.
 
 mod audit;
+mod health;
 mod migrate;
 mod openapi;
 mod rebuild;
+mod relocate;
 mod replay;
 mod serve;
 mod signals;
@@ -44,6 +46,9 @@ enum Command {
     Audit(audit::Audit),
     Rebuild(rebuild::RebuildCommand),
     Migrate(migrate::Migrate),
+    #[command(name = "move")]
+    Move(relocate::Relocate),
+    Health(health::Health),
     #[command(subcommand)]
     User(user::User),
     Openapi(openapi::Openapi),
@@ -125,6 +130,8 @@ pub fn run() -> ExitCode {
             Command::Audit(command) => command.run().await,
             Command::Rebuild(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
+            Command::Move(command) => command.run().await,
+            Command::Health(command) => command.run().await,
             Command::User(command) => command.run().await,
             Command::Openapi(command) => command.run().await,
             Command::Topology(command) => command.run(),

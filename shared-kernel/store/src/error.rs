@@ -271,6 +271,22 @@ pub enum OpenError {
         /// The migration that this program does not have.
         migration: String,
     },
+    /// It holds part of what is being moved there.
+    #[error(
+        "{database} holds a copy that is not finished; run the same `cleave move` again, which goes on where it was"
+    )]
+    HalfMoved {
+        /// The database.
+        database: String,
+    },
+    /// Somebody is there who must not be.
+    #[error("the schema {schema} of {server} is in use by another process; stop it first")]
+    SchemaInUse {
+        /// Host, port and database.
+        server: String,
+        /// The schema's name.
+        schema: String,
+    },
     /// A migration failed; the database is as it was before it.
     #[error("migrating {database} failed: {reason}")]
     Migration {

@@ -18,6 +18,7 @@ mod error;
 mod hub;
 mod job;
 mod listeners;
+mod moving;
 mod options;
 mod portions;
 mod postgres;
@@ -28,6 +29,10 @@ mod tx;
 
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
 pub use listeners::Following;
+pub use moving::{
+    Before as MovedBefore, Location, MoveError, Moved, Options as MoveOptions,
+    Progress as MoveProgress, relocate,
+};
 pub use options::{PostgresOptions, SqliteOptions};
 pub use portions::portions;
 pub use postgres::{Provision, check_url, provision, role_exists};

@@ -39,7 +39,7 @@ impl Engine {
         options: &PostgresOptions,
     ) -> Result<Self, OpenError> {
         let target = Arc::new(Target::parse(&hub.name, url, options)?);
-        target.examine().await?;
+        target.examine(&hub.name).await?;
         let (units, to_do) = mpsc::channel(options.write_queue);
         let (queries, to_answer) = mpsc::channel(options.read_queue);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 
 use super::fault::server_error;
 use super::session::within;
+use crate::moving::MARK;
 use crate::{OpenError, PostgresOptions};
 
 /// The oldest server that will do, as `server_version_num` counts.
@@ -34,9 +35,20 @@ const PARAMETERS: [&str; 15] = [
     "schema",
 ];
 
+/// Each connection of a store shares a lock with the others of its schema, for as
+/// long as it lives; who copies the schema has it alone.
+const SHARE: &str =
+    "SELECT pg_try_advisory_lock_shared(hashtext('cleave store'), hashtext($1)) AS held";
+const ALONE: &str = "SELECT pg_try_advisory_lock(hashtext('cleave store'), hashtext($1)) AS held";
+
+/// How often a schema is asked for that is locked, and the wait between: the server
+/// may take a moment to notice that a process has ended.
+pub(crate) const PATIENCE: u32 = 20;
+pub(crate) const BETWEEN: Duration = Duration::from_millis(100);
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Units of work.
     Write,
     /// Queries, each over one snapshot.
@@ -46,7 +58,7 @@ pub(super) enum Purpose {
 }
 
 /// A schema of a database on a server.
-pub(super) struct Target {
+pub(crate) struct Target {
     pub(super) schema: String,
     connect: PgConnectOptions,
     timeout: Duration,
@@ -56,7 +68,7 @@ pub(super) struct Target {
 impl Target {
     /// Parses the URL; what is not understood is refused, because a parameter
     /// that is mistyped is most often one that should have made it safe.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         name: &str,
         url: &str,
         options: &PostgresOptions,
@@ -150,30 +162,76 @@ impl Target {
     }
 
     /// Connects.
-    pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, sqlx::Error> {
+    pub(crate) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, sqlx::Error> {
         let options = self.options(purpose);
         let connect = PgConnection::connect_with(&options);
-        within(self.timeout, connect).await
+        let mut connection = within(self.timeout, connect).await?;
+        if purpose != Purpose::Own && !self.lock(&mut connection, SHARE).await? {
+            let moved = std::io::Error::other("`cleave move` copies this schema");
+            return Err(sqlx::Error::Io(moved));
+        }
+        Ok(connection)
     }
 
-    /// Whether the database will do, and why it will not.
-    pub(super) async fn examine(&self) -> Result<(), OpenError> {
+    /// Keeps stores out of the schema for as long as the connection lives; false
+    /// where one is in it.
+    pub(crate) async fn lock_alone(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        self.lock(connection, ALONE).await
+    }
+
+    async fn lock(&self, connection: &mut PgConnection, how: &'static str) -> sqlx::Result<bool> {
+        let ask = sqlx::query(how).bind(&self.schema).fetch_one(connection);
+        within(self.timeout, ask).await?.try_get("held")
+    }
+
+    pub(crate) fn in_use(&self) -> OpenError {
+        OpenError::SchemaInUse {
+            server: self.server(),
+            schema: self.schema.clone(),
+        }
+    }
+
+    /// Whether a store can be opened there, and why not.
+    pub(super) async fn examine(&self, name: &str) -> Result<(), OpenError> {
+        let unreadable = |error: sqlx::Error| self.explain(&error);
+        for _ in 0..PATIENCE {
+            let row = self.look().await?;
+            if row.try_get("unfinished").map_err(unreadable)? {
+                return Err(OpenError::HalfMoved {
+                    database: name.to_owned(),
+                });
+            }
+            if row.try_get("free").map_err(unreadable)? {
+                return Ok(());
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+        Err(self.in_use())
+    }
+
+    /// Whether the database will do, and why it will not; what else it told.
+    pub(crate) async fn look(&self) -> Result<PgRow, OpenError> {
         const LOOK: &str = "SELECT current_setting('server_version_num')::bigint AS version, \
              current_setting('server_version') AS shown, \
              current_setting('transaction_read_only') = 'on' AS read_only, \
-             (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable";
+             (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable, \
+             EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = $1 AND c.relname = $2) AS unfinished, \
+             pg_try_advisory_xact_lock_shared(hashtext('cleave store'), hashtext($1)) AS free";
         let mut connection = self
             .connect(Purpose::Own)
             .await
             .map_err(|error| self.explain(&error))?;
         let row = sqlx::query(LOOK)
             .bind(&self.schema)
+            .bind(MARK)
             .fetch_one(&mut connection)
             .await;
         let row = row.map_err(|error| self.explain(&error))?;
         // Whatever comes of a goodbye, the connection ends here.
         drop(connection.close().await);
-        self.judge(&row)
+        self.judge(&row)?;
+        Ok(row)
     }
 
     fn judge(&self, row: &PgRow) -> Result<(), OpenError> {
@@ -204,7 +262,7 @@ impl Target {
     }
 
     /// What a failure to connect means to whoever set the URL.
-    pub(super) fn explain(&self, error: &sqlx::Error) -> OpenError {
+    pub(crate) fn explain(&self, error: &sqlx::Error) -> OpenError {
         let server = self.server();
         let Some(said) = server_error(error) else {
             let reason = error.to_string();
@@ -247,6 +305,14 @@ fn file_of(pair: &str) -> Option<String> {
             .decode_utf8_lossy()
             .into_owned()
     })
+}
+
+/// Where a URL leads, for messages: server, database and schema, without the user.
+pub(crate) fn shown(name: &str, url: &str) -> String {
+    match Target::parse(name, url, &PostgresOptions::default()) {
+        Ok(target) => format!("{}, schema {}", target.server(), target.schema),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// Whether a URL can be one of a Postgres database, without asking anybody.

@@ -25,6 +25,11 @@ impl SharedConnection {
         Self(Arc::new(Mutex::new(connection)))
     }
 
+    /// The connection itself, where nobody else shares it any more.
+    pub(super) fn into_inner(self) -> Option<Connection> {
+        Arc::into_inner(self.0).map(Mutex::into_inner)
+    }
+
     pub(super) fn run(&self, sql: &str) -> rusqlite::Result<()> {
         self.0.lock().prepare_cached(sql)?.raw_execute().map(drop)
     }

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::executor::block_on;
 use parking_lot::Mutex;
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 use sea_orm::{
-    Database, DbBackend, DbErr, ProxyDatabaseTrait, ProxyExecResult, ProxyRow, RuntimeErr,
-    Statement,
+    ConnectionTrait, Database, DbBackend, DbErr, ProxyDatabaseTrait, ProxyExecResult, ProxyRow,
+    RuntimeErr, Statement,
 };
 use sea_orm_migration::MigratorTrait;
 
 use super::SharedConnection;
 use crate::OpenError;
+use crate::moving::MARK;
 
 /// Brings the schema of the file at `path` up to what `M` knows.
 pub(crate) fn migrate<M: MigratorTrait>(
@@ -39,6 +40,19 @@ pub(crate) fn migrate<M: MigratorTrait>(
     let ended = proxy.run(end).map_err(failed);
     connection.forget_statements();
     outcome.and(ended)
+}
+
+/// A database in memory with the schema that `M` makes, for whoever wants to know it.
+pub(crate) fn in_memory<M: MigratorTrait>(name: &str) -> Result<Connection, OpenError> {
+    let failed = |reason: String| OpenError::Migration {
+        database: name.to_owned(),
+        reason,
+    };
+    let connection = Connection::open_in_memory().map_err(|error| failed(error.to_string()))?;
+    let shared = SharedConnection::new(connection);
+    migrate::<M>(name, Path::new(":memory:"), &shared)?;
+    let shared = shared.into_inner();
+    shared.ok_or_else(|| failed("its connection is still in use".to_owned()))
 }
 
 /// What a migration met that may not be its own fault: a file that is damaged
@@ -65,6 +79,18 @@ async fn up<M: MigratorTrait>(
     let database = Database::connect_proxy(DbBackend::Sqlite, Arc::new(proxy))
         .await
         .map_err(failed)?;
+    let marks = format!("SELECT name FROM sqlite_master WHERE name = '{MARK}'");
+    let mark = Statement::from_string(DbBackend::Sqlite, marks);
+    if database
+        .query_one_raw(mark)
+        .await
+        .map_err(failed)?
+        .is_some()
+    {
+        return Err(OpenError::HalfMoved {
+            database: name.to_owned(),
+        });
+    }
     let known: Vec<String> = M::migrations()
         .iter()
         .map(|migration| migration.name().to_owned())

@@ -12,3 +12,5 @@ mod writer;
 
 pub(crate) use connection::{SharedConnection, is_full};
 pub(crate) use engine::Engine;
+pub(crate) use migrate::in_memory;
+pub(crate) use open::{explain, lock};

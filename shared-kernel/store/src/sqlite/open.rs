@@ -19,7 +19,7 @@ pub(crate) struct Opened {
 /// Opens `path`, or makes it.
 pub(crate) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     let lock = lock(path)?;
-    let told = |error| explain(path, error);
+    let told = |error: rusqlite::Error| explain(path, &error);
     let writer = connect(path, options).map_err(told)?;
     let readers = (0..options.readers)
         .map(|_| reader(path, options).map_err(told))
@@ -32,7 +32,7 @@ pub(crate) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenE
 }
 
 /// SQLite's own locks let two processes take turns; a store wants the file alone.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     let beside = PathBuf::from(format!("{}-lock", path.display()));
     let file = OpenOptions::new()
         .create(true)
@@ -88,8 +88,8 @@ fn reader(path: &Path, options: &SqliteOptions) -> rusqlite::Result<SharedConnec
     Ok(SharedConnection::new(connection))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
-fn explain(path: &Path, error: rusqlite::Error) -> OpenError {
+/// What a failure to open a file means.
+pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
     let (path, reason) = (path.to_owned(), error.to_string());
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {

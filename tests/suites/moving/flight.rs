@@ -1,0 +1,80 @@
+//! An order whose payment waits goes on where its data went.
+
+use cleave_tests::postgres;
+use cleave_tests::shop::{ADMIN, Client};
+use serde_json::Value;
+
+use super::{bought, folder, moved, place, place_of, relocate, serve, stop};
+
+/// A gateway that does not answer in time.
+const SILENT: [(&str, &str); 2] = [
+    ("CLEAVE__PAYMENT__SIMULATED__LATENCY", "1m"),
+    ("CLEAVE__PAYMENT__GATEWAY__TIME_LIMIT", "200ms"),
+];
+
+fn is_paid(order: &Value) -> bool {
+    ["paid", "shipped", "delivered"].contains(&order["status"].as_str().unwrap_or_default())
+}
+
+/// One context there and back, with an order in flight each time.
+async fn there_and_back(context: &str) {
+    let data = folder();
+    let shop = serve(data.path(), &[]).await;
+    let (_, _, product) = bought(&shop).await;
+    stop(shop);
+    let url = postgres::shared().schema().await;
+    let setting = place_of(context);
+    let on_postgres = [(setting.as_str(), url.as_str())];
+    let file = data.path().join(format!("{context}.db"));
+
+    for there in [true, false] {
+        let (before, after) = if there {
+            (&[][..], &on_postgres[..])
+        } else {
+            (&on_postgres[..], &[][..])
+        };
+        let settings: Vec<_> = before.iter().chain(&SILENT).copied().collect();
+        let shop = serve(data.path(), &settings).await;
+        let client = Client::new(shop.url());
+        let ann = client
+            .sign_in("ann@customer.example", "a customer's password")
+            .await;
+        let path = place(&client, &ann, &product, "pm_card_visa").await;
+        let order = path.rsplit('/').next().expect("an id");
+        let payment = format!("/api/v1/payments?order_id={order}");
+        let waits = |page: &Value| {
+            let status = page["items"][0]["status"].as_str().unwrap_or_default();
+            ["queued", "unknown"].contains(&status)
+        };
+        client.until(&payment, &ann, waits).await;
+        stop(shop);
+
+        let to = if there {
+            url.clone()
+        } else {
+            std::fs::rename(&file, file.with_extension("old")).expect("put out of the way");
+            format!("sqlite:{context}.db")
+        };
+        moved(&relocate(data.path(), context, &to, before));
+
+        let shop = serve(data.path(), after).await;
+        let client = Client::new(shop.url());
+        client.until(&path, &ann, is_paid).await;
+        // Numbers go on behind those that were copied.
+        let next = place(&client, &ann, &product, "pm_card_visa").await;
+        client.until(&next, &ann, is_paid).await;
+        let admin = client.sign_in(ADMIN.0, ADMIN.1).await;
+        client.demand_balanced_books(&admin).await;
+        stop(shop);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_waits_is_paid_after_payment_has_moved() {
+    there_and_back("payment").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_in_flight_goes_on_after_order_has_moved() {
+    there_and_back("order").await;
+}
