@@ -4,6 +4,7 @@
 mod files;
 mod folders;
 mod settings;
+mod topologies;
 
 use std::path::Path;
 
@@ -43,6 +44,8 @@ fn help_and_version_are_answers_and_an_unknown_word_is_not() {
         &["replay", "--help"],
         &["user", "create-admin", "--help"],
         &["topology", "check", "--help"],
+        &["move", "--help"],
+        &["health", "--help"],
     ] {
         let ended = run(here.path(), words, &[]);
         assert_eq!(ended.status.code(), Some(0), "{words:?}");
