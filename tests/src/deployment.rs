@@ -4,6 +4,9 @@
 //! where it was.
 
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use cleave::topology::CONTEXTS;
@@ -39,11 +42,20 @@ struct Part {
     program: Option<Program>,
 }
 
-/// An address that nobody listens on; a moment later somebody else might.
+/// An address for a process that is yet to start. Below the ports that the system
+/// gives to whoever asks for any, so that nobody takes it meanwhile, and another one
+/// each time.
 fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
+    loop {
+        let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().expect("an address");
+        }
+    }
 }
+
+const PORTS: Range<u16> = 12_000..32_000;
 
 impl Deployment {
     /// Starts a process for each part; the first is the front that clients ask.

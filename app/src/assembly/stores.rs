@@ -84,12 +84,15 @@ impl Stores {
     }
 }
 
-/// The simulated gateway's file; none where the payments are on a server.
+/// The simulated gateway's file; none where the payments began on a server. One
+/// that is there stays in use when they move to one: the world outside does not
+/// move along.
 async fn open_books(
     settings: &Settings,
     options: &SqliteOptions,
 ) -> Result<Option<Store>, StartError> {
-    if settings.database.place("payment").is_some() {
+    let file = settings.data_dir.join("simulated-gateway.db");
+    if settings.database.place("payment").is_some() && !file.exists() {
         return Ok(None);
     }
     let books = open_file::<migrations::payment::SimulatedGatewayMigrator>(

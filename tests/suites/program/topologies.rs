@@ -49,7 +49,13 @@ fn check(name: &str, without: &str) -> cleave_tests::program::Ended {
 #[test]
 fn nothing_is_wrong_with_any_topology() {
     let names = names();
-    for expected in ["apart", "monolith", "monolith-postgres", "payment-apart"] {
+    for expected in [
+        "apart",
+        "monolith",
+        "monolith-postgres",
+        "payment-apart",
+        "two-replicas",
+    ] {
         assert!(
             names.iter().any(|name| name == expected),
             "{expected}: {names:?}"
