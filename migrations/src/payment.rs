@@ -2,7 +2,6 @@
 //! simulated gateway keeps for itself, in a database of its own.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::kernel;
 
@@ -165,7 +164,8 @@ impl MigrationTrait for GatewayBooks {
 }
 
 /// On a server every replica of the context has to find the books of the one
-/// gateway that they share, and no other place there is theirs.
+/// gateway that they share, and no other place there is theirs. Beside a file of
+/// the books' own these tables stay empty: the same tables are everywhere.
 struct GatewayBooksBeside;
 
 impl MigrationName for GatewayBooksBeside {
@@ -177,10 +177,7 @@ impl MigrationName for GatewayBooksBeside {
 #[async_trait::async_trait]
 impl MigrationTrait for GatewayBooksBeside {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        match manager.get_database_backend() {
-            DbBackend::Sqlite => Ok(()),
-            _ => GatewayBooks.up(manager).await,
-        }
+        GatewayBooks.up(manager).await
     }
 }
 
