@@ -154,23 +154,27 @@ impl Deployment {
 
     /// Waits until every process knows the keys of the user context.
     async fn settle(&self) {
+        let mut admin = self.admin().await;
         for index in 0..self.parts.len() {
-            self.lists(&self.client(index), "/api/v1/ops/breakers")
-                .await;
+            let look = "/api/v1/ops/breakers";
+            self.lists(&self.client(index), look, &mut admin).await;
         }
         for service in ["orders", "payments", "shipments", "notifications"] {
             let look = format!("/api/v1/{service}?limit=1");
-            self.lists(&self.front(), &look).await;
+            self.lists(&self.front(), &look, &mut admin).await;
         }
     }
 
-    /// Waits until the admin is shown a list, each time with a fresh token: a test
-    /// may have them run out soon.
-    async fn lists(&self, client: &Client, look: &str) {
+    /// Waits until the admin is shown a list; signed in again only where the token
+    /// has run out, because a test may let few sign in, or not for long.
+    async fn lists(&self, client: &Client, look: &str, admin: &mut String) {
         for _ in 0..1000 {
-            let shown = client.get(look, &self.admin().await).await;
+            let shown = client.get(look, admin).await;
             if shown.body["items"].is_array() {
                 return;
+            }
+            if shown.body["code"] == "token_expired" {
+                *admin = self.admin().await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
