@@ -79,11 +79,18 @@ impl List {
         }
     }
 
-    /// In the order that one process has.
-    fn sort(self, items: &mut [Item]) {
+    /// In the order that one process has. Replicas of a context tell of the same
+    /// sagas and letters; its breakers each has for itself.
+    fn in_order(self, items: &mut Vec<Item>) {
         match self {
-            Self::Sagas => items.sort_by(|one, other| other.head.id.cmp(&one.head.id)),
-            Self::DeadLetters => items.sort_by(|one, other| other.letter().cmp(&one.letter())),
+            Self::Sagas => {
+                items.sort_by(|one, other| other.head.id.cmp(&one.head.id));
+                items.dedup_by(|one, other| one.head.id == other.head.id);
+            }
+            Self::DeadLetters => {
+                items.sort_by(|one, other| other.letter().cmp(&one.letter()));
+                items.dedup_by(|one, other| one.letter() == other.letter());
+            }
             Self::Breakers => items.sort_by(|one, other| one.head.name.cmp(&other.head.name)),
         }
     }
@@ -180,7 +187,7 @@ async fn cut(whole: Page, list: List, parts: &mut Parts) -> Result<Page, Problem
         }
     };
     let mut items: Vec<Item> = whole.items.into_iter().map(Item::of).collect();
-    list.sort(&mut items);
+    list.in_order(&mut items);
     let more = items.len() > limit || whole.next_cursor.is_some();
     items.truncate(limit);
     let last = items.last().filter(|_| more);
@@ -242,6 +249,28 @@ mod tests {
         assert_eq!((items.len(), next), (3, None));
         let (_, next) = cut_to("3", List::Sagas, whole(&all, Some("more"))).await;
         assert_eq!(next, Some(Cursor::encode(&"sga_1").0));
+    }
+
+    #[tokio::test]
+    async fn what_replicas_both_tell_of_is_told_once() {
+        let sagas = [
+            r#"{"id":"sga_1"}"#,
+            r#"{"id":"sga_2"}"#,
+            r#"{"id":"sga_1"}"#,
+        ];
+        let (items, next) = cut_to("2", List::Sagas, whole(&sagas, None)).await;
+        assert_eq!(
+            (items, next),
+            (vec![sagas[1].into(), sagas[0].into()], None)
+        );
+        let letter = r#"{"id":"a:evt_1","event_id":"evt_1"}"#;
+        let other = r#"{"id":"b:evt_1","event_id":"evt_1"}"#;
+        let letters = whole(&[letter, other, letter], None);
+        let (items, _) = cut_to("9", List::DeadLetters, letters).await;
+        assert_eq!(items, [other, letter]);
+        let breakers = [r#"{"name":"order.payment"}"#; 2];
+        let (items, _) = cut_to("9", List::Breakers, whole(&breakers, None)).await;
+        assert_eq!(items, breakers);
     }
 
     #[tokio::test]

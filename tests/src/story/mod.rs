@@ -47,6 +47,7 @@ pub struct Ask<'s> {
     body: Option<String>,
     /// The body is shown as it is, and not as the JSON that it may be.
     raw: bool,
+    left_out: Option<fn(&str) -> bool>,
     part: Option<fn(&Value) -> Value>,
     wanted: Option<fn(&Value) -> bool>,
 }
@@ -174,6 +175,7 @@ impl Story {
             body: None,
             raw: false,
             part: None,
+            left_out: None,
             wanted: None,
         }
     }
@@ -235,6 +237,13 @@ impl Ask<'_> {
         self
     }
 
+    /// Leaves some events of a stream out of what is put down: those that come when
+    /// they come, which another look would see elsewhere among the rest.
+    pub fn without(mut self, left_out: fn(&str) -> bool) -> Self {
+        self.left_out = Some(left_out);
+        self
+    }
+
     /// Asks again until the body is as wanted, and puts only that answer down.
     /// Where things move on by themselves, another look could see something else.
     pub fn until(mut self, wanted: fn(&Value) -> bool) -> Self {
@@ -280,7 +289,7 @@ impl Ask<'_> {
             body: self.body.as_deref(),
             raw: self.raw,
         });
-        self.story.put_answer(&told, self.part);
+        self.story.put_answer(&told, self.part, self.left_out);
         told
     }
 }

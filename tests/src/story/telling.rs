@@ -79,7 +79,12 @@ impl Story {
         }
     }
 
-    pub(super) fn put_answer(&mut self, told: &Told, part: Option<fn(&Value) -> Value>) {
+    pub(super) fn put_answer(
+        &mut self,
+        told: &Told,
+        part: Option<fn(&Value) -> Value>,
+        left_out: Option<fn(&str) -> bool>,
+    ) {
         self.learn(&told.body);
         let reason = http::StatusCode::from_u16(told.status).expect("a status");
         let _ = writeln!(self.text, "\n→ {reason}");
@@ -98,7 +103,10 @@ impl Story {
         let shown = match (part, &told.body, told.text.as_str()) {
             (_, _, "") => return,
             (None, Value::Null, text) => {
-                let lines = text.lines().map(|line| match line.strip_prefix("id: ") {
+                let blocks = text.split_inclusive("\n\n");
+                let put = |block: &&str| !left_out.is_some_and(|left_out| left_out(block));
+                let lines = blocks.filter(put).flat_map(str::lines);
+                let lines = lines.map(|line| match line.strip_prefix("id: ") {
                     Some(place) => format!("id: {}\n", place_masked(place)),
                     None => format!("{line}\n"),
                 });
