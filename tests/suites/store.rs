@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cleave_migrations::payment::SimulatedGatewayMigrator;
 use cleave_store::{
-    OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError, is_unique_violation, sql,
+    Journal, Kind, OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError,
+    is_unique_violation,
 };
 use sea_orm::{ConnectionTrait, Statement, Value};
 use tempfile::TempDir;
@@ -300,8 +301,9 @@ async fn signals_are_raised_by_commits_only() {
 async fn two_numbers(store: &Store, keep: bool) {
     let unit: Unit<(), No> = store
         .write(async move |tx| {
-            let two = "INSERT INTO numbered (body) VALUES ('a'), ('b')";
-            tx.tell("numbers", sql::insert(tx, two, []).await?);
+            static NUMBERED: Journal = Journal::new("numbered", &[("body", Kind::Text)]);
+            let two = vec!["a".into(), "b".into()];
+            tx.tell("numbers", NUMBERED.append(tx, two).await?);
             let undone = tx.attempt(async |tx| {
                 tx.tell("numbers", Some(-1_i64));
                 Err::<(), _>(UnitError::Refused(No))

@@ -54,6 +54,20 @@ impl Follower {
     /// The next rows behind `after`, up to `limit`; waits while there are some
     /// and none of them may be taken.
     pub(crate) async fn next(&self, store: &Store, after: i64, limit: u64) -> Unit<Page> {
+        let rows = store
+            .read(async move |tx: &Tx| -> Unit<_> { Ok(Outbox::rows(tx, after, limit).await?) })
+            .await?;
+        if unbroken(after, 0, rows.iter().map(|(seq, _)| *seq)) == rows.len() {
+            *self.barrier.lock() = None;
+            let more = rows.len() as u64 >= limit;
+            return Ok(Page { rows, more });
+        }
+        self.behind_a_gap(store, after, limit).await
+    }
+
+    /// Where a number is missing, the rows and who is under way are looked at in
+    /// one snapshot.
+    async fn behind_a_gap(&self, store: &Store, after: i64, limit: u64) -> Unit<Page> {
         let mut wait = SOON;
         loop {
             let (barrier, draw) = (*self.barrier.lock(), wait > SOON);

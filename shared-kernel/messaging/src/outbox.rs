@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use cleave_store::{Signal, Tx, Unit, portions};
+use cleave_store::{Journal, Kind, Signal, Tx, Unit, portions};
 use cleave_vocabulary::Envelope;
 use sea_orm::{DbErr, QueryResult, Value};
 
@@ -25,15 +25,17 @@ pub struct Outbox;
 impl Outbox {
     /// Writes events in the unit's transaction; they go out after its commit, in this order.
     pub async fn append(tx: &Tx, events: &[Envelope]) -> Result<(), DbErr> {
-        const HEAD: &str = "INSERT INTO outbox (subject, envelope) VALUES ";
+        static ROWS: Journal = Journal::new(
+            "outbox",
+            &[("subject", Kind::Text), ("envelope", Kind::Text)],
+        );
         for rows in portions(events) {
-            let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 2);
+            let mut values: Vec<Value> = Vec::with_capacity(rows.len() * ROWS.width());
             for event in rows {
                 values.push(event.subject.as_str().into());
                 values.push(sql::to_text(event)?.into());
             }
-            let insert = sql::values_list(HEAD, 1, 2, rows.len(), "");
-            let last = sql::insert(tx, insert, values).await?;
+            let last = ROWS.append(tx, values).await?;
             hand_over(tx, rows, last);
         }
         if !events.is_empty() {

@@ -1,9 +1,7 @@
 //! Envelopes as text, beside what the store has for statements that run for
 //! every event.
 
-pub(crate) use cleave_store::sql::{
-    execute, in_list, insert, query, query_one, signed, values_list,
-};
+pub(crate) use cleave_store::sql::{execute, in_list, query, query_one, signed, values_list};
 use cleave_vocabulary::Envelope;
 use sea_orm::DbErr;
 

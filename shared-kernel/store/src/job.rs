@@ -1,6 +1,7 @@
 //! A unit of work with its type erased: it can be run (again), and told how
 //! its commit went.
 
+use std::any::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -19,6 +20,9 @@ pub(crate) trait Job: Send {
 
     /// The same over a connection to a server.
     fn run_remotely<'a>(&'a mut self, tx: &'a Tx) -> LocalBoxFuture<'a, bool>;
+
+    /// Names all jobs of this code.
+    fn kind(&self) -> TypeId;
 
     /// Tells the caller: its own outcome, or why that could not be committed.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
@@ -50,7 +54,7 @@ where
 
 impl<F, T, R> Job for Queued<F, T, R>
 where
-    F: AsyncFn(&Tx) -> Unit<T, R> + Send,
+    F: AsyncFn(&Tx) -> Unit<T, R> + Send + 'static,
     T: Send,
     R: Send,
 {
@@ -80,6 +84,10 @@ where
                 run.unwrap_or_else(|panic| Err(StoreError::Panicked(text_of(&*panic)).into()));
             outcome.insert(run).is_ok()
         })
+    }
+
+    fn kind(&self) -> TypeId {
+        TypeId::of::<F>()
     }
 
     fn answer(self: Box<Self>, failure: Option<StoreError>) {

@@ -10,13 +10,14 @@
 //! outcome: many units share one wait for the disk, and one that fails takes no
 //! other with it, because the others are then run again, each under a savepoint.
 //!
-//! On Postgres units run side by side, each in a transaction of its own on one
-//! of a bounded number of connections. One that the server asks to repeat, or
-//! whose connection broke before its commit, is run again by the store.
+//! On Postgres transactions run side by side on a bounded number of connections,
+//! and units that come while one is under way join it. What the server asks to
+//! repeat, or whose connection broke before its commit, is run again by the store.
 
 mod error;
 mod hub;
 mod job;
+mod journal;
 mod listeners;
 mod moving;
 mod options;
@@ -28,6 +29,7 @@ mod store;
 mod tx;
 
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
+pub use journal::{Journal, Kind};
 pub use listeners::Following;
 pub use moving::{
     Before as MovedBefore, Location, MoveError, Moved, Options as MoveOptions,

@@ -63,8 +63,11 @@ impl SqliteOptions {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PostgresOptions {
-    /// Connections for units of work: as many run side by side.
+    /// Connections for units of work: as many transactions run side by side.
     pub writers: usize,
+    /// Units that share a transaction and its commit, at the most; 1 for a
+    /// transaction to each.
+    pub group_limit: usize,
     /// Connections for queries.
     pub readers: usize,
     /// Units of work that may wait for a connection; one more is refused as busy.
@@ -101,6 +104,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             writers: 8,
+            group_limit: 64,
             readers: 3,
             write_queue: 4096,
             read_queue: 1024,
@@ -121,6 +125,7 @@ impl PostgresOptions {
     pub fn validate(&self) -> Result<(), String> {
         for (name, value, most) in [
             ("writers", self.writers, 1000),
+            ("group_limit", self.group_limit, 100_000),
             ("readers", self.readers, 1000),
             ("write_queue", self.write_queue, 1_000_000),
             ("read_queue", self.read_queue, 1_000_000),

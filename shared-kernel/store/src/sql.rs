@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, Statement, Value};
 
 use crate::Tx;
 
@@ -17,21 +17,6 @@ pub async fn execute(
 ) -> Result<u64, DbErr> {
     let result = tx.execute_raw(statement(tx, sql, values)).await?;
     Ok(result.rows_affected())
-}
-
-/// Runs an INSERT into a table whose rows the database numbers; the number of
-/// the last row. The rows of one statement have consecutive numbers, and numbers
-/// rise in the order of the commits: a store that can't promise both says `None`.
-pub async fn insert(
-    tx: &Tx,
-    sql: impl Into<String>,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Option<i64>, DbErr> {
-    let result = tx.execute_raw(statement(tx, sql, values)).await?;
-    Ok(match tx.get_database_backend() {
-        DbBackend::Sqlite => i64::try_from(result.last_insert_id()).ok(),
-        _ => None,
-    })
 }
 
 /// Runs a query; its rows.

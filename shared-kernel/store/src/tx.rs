@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 
 use crate::listeners::{Listeners, News};
 use crate::postgres::{Fault, Session};
 use crate::sqlite::SharedConnection;
-use crate::{StoreError, Unit};
+use crate::{Journal, StoreError, Unit};
 
 /// Something that whoever is interested wants to hear of after a commit:
 /// "the outbox has rows", "a saga may go on". Signals of one name melt together.
@@ -186,6 +186,30 @@ impl Tx {
         match &self.connection {
             Connection::Sqlite(_) => None,
             Connection::Postgres(session) => session.fault(),
+        }
+    }
+
+    /// Puts rows off until the commit.
+    pub(crate) fn defer(&self, journal: &'static Journal, values: Vec<Value>) {
+        if let Connection::Postgres(session) = &self.connection {
+            session.defer(journal, values);
+        }
+    }
+
+    /// Writes what was put off.
+    pub(crate) async fn write_pending(&self) -> Result<(), DbErr> {
+        if let Connection::Postgres(session) = &self.connection {
+            let statements = session.write_pending().await?;
+            self.statements.fetch_add(statements, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Whether anything would have to be undone; told of Postgres alone.
+    pub(crate) fn has_written(&self) -> bool {
+        match &self.connection {
+            Connection::Sqlite(_) => true,
+            Connection::Postgres(session) => session.has_written(),
         }
     }
 

@@ -1,9 +1,7 @@
 //! The log's rows.
 
-use std::sync::LazyLock;
-
-use cleave_store::Tx;
-use cleave_store::sql::{execute, in_list, query, values_list};
+use cleave_store::sql::{in_list, query};
+use cleave_store::{Journal, Kind, Tx};
 use cleave_vocabulary::{SagaId, Timestamp};
 use sea_orm::{DbErr, QueryResult, Value};
 
@@ -19,17 +17,14 @@ pub(crate) struct Entry {
     pub(crate) line: LogEntry,
 }
 
-/// Writes lines behind each other, in one statement.
+/// Writes lines behind each other.
 pub(crate) async fn append(
     tx: &Tx,
     saga: SagaId,
     at: Timestamp,
     lines: &[Line],
 ) -> Result<(), DbErr> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let mut values: Vec<Value> = Vec::with_capacity(lines.len() * COLUMNS);
+    let mut values: Vec<Value> = Vec::with_capacity(lines.len() * LOG.width());
     for line in lines {
         values.extend([
             saga.uuid().into(),
@@ -42,21 +37,22 @@ pub(crate) async fn append(
             line.detail.as_ref().map(ToString::to_string).into(),
         ]);
     }
-    let sql = INSERTS.get(lines.len()).cloned();
-    let sql = sql.unwrap_or_else(|| insert(lines.len()));
-    execute(tx, sql, values).await.map(drop)
+    LOG.append(tx, values).await.map(drop)
 }
 
-const COLUMNS: usize = 8;
-
-/// The statement for so many lines; a commit has seldom more than three.
-static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=4).map(insert).collect());
-
-fn insert(lines: usize) -> String {
-    const HEAD: &str = "INSERT INTO saga_log \
-         (saga_id, at, phase, step, name, outcome, attempt, detail) VALUES ";
-    values_list(HEAD, 1, COLUMNS, lines, "")
-}
+static LOG: Journal = Journal::new(
+    "saga_log",
+    &[
+        ("saga_id", Kind::Uuid),
+        ("at", Kind::Integer),
+        ("phase", Kind::Text),
+        ("step", Kind::Integer),
+        ("name", Kind::Text),
+        ("outcome", Kind::Text),
+        ("attempt", Kind::Integer),
+        ("detail", Kind::Text),
+    ],
+);
 
 fn read(from: &QueryResult) -> Result<Entry, DbErr> {
     let detail: Option<String> = from.try_get("", "detail")?;

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Full,
     /// A statement failed by what it asked for.
     Statement,
+    /// A query that ran without a transaction had more than one statement.
+    Several,
 }
 
 impl Fault {

@@ -5,7 +5,9 @@
 //! again within bounds. A commit that was not answered may have been made: that
 //! is told as it is and never repeated here.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +19,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::fault::is_rollback;
-use super::session::{Link, within};
+use super::group::Waiting;
+use super::session::{Link, Open, within};
 use super::target::{Purpose, Target};
 use super::{Fault, Session};
 use crate::hub::Hub;
@@ -31,18 +34,20 @@ const COLLISION: Duration = Duration::from_millis(50);
 
 /// What the lanes of one store share.
 pub(super) struct Line {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     target: Arc<Target>,
-    options: PostgresOptions,
+    pub(super) options: PostgresOptions,
     /// Since when the server cannot be reached.
     away: Cell<Option<Instant>>,
+    /// Queries that have more than one statement.
+    several: RefCell<HashSet<TypeId>>,
 }
 
 /// Jobs of one purpose and the connections for them.
 #[derive(Clone)]
 pub(super) struct Lane {
-    line: Rc<Line>,
-    purpose: Purpose,
+    pub(super) line: Rc<Line>,
+    pub(super) purpose: Purpose,
     size: u32,
     turns: Arc<Semaphore>,
     /// Connections that nobody uses; the one used last is taken first, so that
@@ -57,6 +62,7 @@ impl Line {
             target,
             options,
             away: Cell::new(None),
+            several: RefCell::default(),
         }
     }
 
@@ -74,7 +80,7 @@ impl Line {
     }
 
     /// Whether units no longer wait for the server.
-    fn given_up(&self) -> bool {
+    pub(super) fn given_up(&self) -> bool {
         let away = self.away.get();
         away.is_some_and(|since| since.elapsed() >= self.options.patience)
     }
@@ -102,23 +108,21 @@ impl Lane {
     /// empty; then waits for those under way.
     pub(super) async fn run(
         &self,
-        mut jobs: mpsc::Receiver<Box<dyn Job>>,
+        jobs: mpsc::Receiver<Box<dyn Job>>,
         closing: &CancellationToken,
     ) {
+        let waiting = Rc::new(Waiting::new(jobs));
         while let Ok(turn) = self.turns.clone().acquire_owned().await {
-            let job = tokio::select! {
-                biased;
-                job = jobs.recv() => job,
-                () = closing.cancelled(), if !jobs.is_closed() => {
-                    jobs.close();
-                    jobs.recv().await
-                }
+            let Some(job) = waiting.next(closing).await else {
+                break;
             };
-            let Some(job) = job else { break };
-            let lane = self.clone();
+            let Some(job) = waiting.offer(job).await else {
+                continue;
+            };
+            let (lane, waiting) = (self.clone(), waiting.clone());
             tokio::task::spawn_local(async move {
                 let _turn = turn;
-                lane.serve(job).await;
+                lane.work(job, &waiting).await;
             });
         }
         drop(self.turns.acquire_many(self.size).await);
@@ -164,7 +168,7 @@ impl Lane {
     }
 
     /// Runs one job to its end, as often as that takes.
-    async fn serve(&self, mut job: Box<dyn Job>) {
+    pub(super) async fn serve(&self, mut job: Box<dyn Job>) {
         let (line, mut collisions, mut losses) = (&self.line, 0, 0);
         let started = Instant::now();
         loop {
@@ -188,6 +192,7 @@ impl Lane {
                     let attempts = collisions + 1;
                     return job.answer(Some(StoreError::Contended { store, attempts }));
                 }
+                Fault::Several => {}
                 _ if line.given_up() || started.elapsed() >= line.options.patience => {
                     return job.answer(Some(line.unreachable(reason)));
                 }
@@ -210,47 +215,74 @@ impl Lane {
             };
             return Err((job, Fault::Lost, reason));
         }
-        let link = match self.begin().await {
-            Ok(link) => link,
+        let opened = if self.is_single(&*job) {
+            self.without_transaction().await
+        } else {
+            self.begin("BEGIN").await
+        };
+        let open = match opened {
+            Ok(open) => open,
             Err(error) => return Err((job, Fault::Lost, error.to_string())),
         };
-        let statements = match self.purpose {
-            Purpose::Read => &self.line.hub.read_statements,
-            _ => &self.line.hub.statements,
-        };
-        let session = Session::new(link.clone(), self.line.options.answer_within());
-        let listeners = self.line.hub.listeners.clone();
-        let tx = Tx::over_postgres(session, listeners, statements.clone());
+        let tx = self.tx(&open);
         let keep = job.run_remotely(&tx).await;
+        if keep {
+            // What fails here is the transaction's fault, and told below.
+            drop(tx.write_pending().await);
+        }
         match (tx.fault(), keep) {
-            (Some(fault @ (Fault::Collision | Fault::Lost)), _) => {
+            (Some(fault @ (Fault::Collision | Fault::Lost | Fault::Several)), _) => {
                 drop(tx);
-                if fault == Fault::Collision {
-                    self.rollback(link).await;
+                match fault {
+                    Fault::Lost => self.idle.borrow_mut().clear(),
+                    Fault::Several => {
+                        self.line.several.borrow_mut().insert(job.kind());
+                        self.give_back(open.link);
+                    }
+                    _ => self.undo(open).await,
                 }
                 let reason = "the connection broke".to_owned();
                 Err((job, fault, reason))
             }
             (Some(fault), keep) => {
                 drop(tx);
-                self.rollback(link).await;
+                self.undo(open).await;
                 job.answer(self.verdict(fault, keep));
                 Ok(())
             }
-            (None, true) if self.purpose == Purpose::Write => self.commit(job, tx, link).await,
+            (None, true) if self.purpose == Purpose::Write => self.commit(job, tx, open.link).await,
             (None, _) => {
                 drop(tx);
                 if self.purpose == Purpose::Read {
+                    self.line.reached();
                     self.line.hub.reads.fetch_add(1, Ordering::Relaxed);
                     job.answer(None);
-                    self.rollback(link).await;
+                    self.undo(open).await;
                 } else {
-                    self.rollback(link).await;
+                    self.undo(open).await;
                     job.answer(None);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Whether a job is a query of one statement, which has its snapshot without a
+    /// transaction. All are believed to be until one of their code has shown that it
+    /// is not; that one runs again.
+    fn is_single(&self, job: &dyn Job) -> bool {
+        self.purpose == Purpose::Read && !self.line.several.borrow().contains(&job.kind())
+    }
+
+    /// What one job sees of the connection.
+    pub(super) fn tx(&self, open: &Open) -> Tx {
+        let hub = &self.line.hub;
+        let statements = match self.purpose {
+            Purpose::Read => &hub.read_statements,
+            _ => &hub.statements,
+        };
+        let session = Session::new(open.clone(), self.line.options.answer_within());
+        Tx::over_postgres(session, hub.listeners.clone(), statements.clone())
     }
 
     /// What a unit is told whose transaction ended by a statement that failed.
@@ -297,29 +329,39 @@ impl Lane {
                 let other = || StoreError::Database(sea_orm::DbErr::Custom(error.to_string()));
                 job.answer(Some(self.verdict(fault, false).unwrap_or_else(other)));
             }
-            Err(error) => {
-                let (store, reason) = (hub.name.clone(), error.to_string());
-                tracing::error!(store, reason, "the answer to a commit was lost");
-                job.answer(Some(StoreError::Unknown { store, reason }));
-            }
+            Err(error) => job.answer(Some(self.unknown(&error.to_string()))),
         }
         Ok(())
     }
 
+    /// What a unit is told whose commit was not answered.
+    pub(super) fn unknown(&self, reason: &str) -> StoreError {
+        let store = self.line.hub.name.clone();
+        tracing::error!(store, reason, "the answer to a commit was lost");
+        StoreError::Unknown {
+            store,
+            reason: reason.to_owned(),
+        }
+    }
+
     /// A connection with an open transaction.
-    async fn begin(&self) -> sqlx::Result<Link> {
+    pub(super) async fn begin(&self, how: &'static str) -> sqlx::Result<Open> {
         let link = self.link().await?;
-        if let Err(error) = self.say(&link, "BEGIN").await {
+        if let Err(error) = self.say(&link, how).await {
             // The others are as old, and most likely as broken.
             self.idle.borrow_mut().clear();
             return Err(error);
         }
         self.line.reached();
-        Ok(link)
+        Ok(Open::new(link, false))
+    }
+
+    async fn without_transaction(&self) -> sqlx::Result<Open> {
+        Ok(Open::new(self.link().await?, true))
     }
 
     /// Runs what has no parameters and no rows.
-    async fn say(&self, link: &Link, sql: &'static str) -> sqlx::Result<()> {
+    pub(super) async fn say(&self, link: &Link, sql: &'static str) -> sqlx::Result<()> {
         let mut open = link.lock().await;
         let run = open.execute(sqlx::raw_sql(sql));
         within(self.line.options.answer_within(), run)
@@ -352,13 +394,13 @@ impl Lane {
     }
 
     /// Leaves no transaction open; a connection that cannot say so is dropped.
-    async fn rollback(&self, link: Link) {
-        if self.say(&link, "ROLLBACK").await.is_ok() {
-            self.give_back(link);
+    pub(super) async fn undo(&self, open: Open) {
+        if open.single || self.say(&open.link, "ROLLBACK").await.is_ok() {
+            self.give_back(open.link);
         }
     }
 
-    fn give_back(&self, link: Link) {
+    pub(super) fn give_back(&self, link: Link) {
         self.idle.borrow_mut().push(link);
     }
 }

@@ -4,11 +4,14 @@
 //! because the store must know for each failure whether the unit can have been
 //! kept, and so begins and commits by itself.
 
+mod caution;
 mod engine;
 mod fault;
+mod group;
 mod lane;
 mod migrate;
 mod occupancy;
+mod pending;
 mod provision;
 mod session;
 mod target;

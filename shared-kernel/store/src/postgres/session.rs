@@ -1,32 +1,56 @@
 //! One transaction on one connection, as the unit inside it uses it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sea_orm::{DbErr, RuntimeErr, Statement, Values};
+use sea_orm::{DbErr, RuntimeErr, Statement, Value, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Fault;
-use crate::StoreError;
+use super::pending::Pending;
+use crate::{Journal, StoreError};
 
 /// A connection, shared by the lane that owns it with the unit that runs on it.
 /// sea-orm wants connections `Sync`; only a unit that joins two statements waits
 /// for the lock.
 pub(super) type Link = Arc<tokio::sync::Mutex<PgConnection>>;
 
+/// A connection, and what the transaction on it has put off.
+#[derive(Clone)]
+pub(super) struct Open {
+    pub(super) link: Link,
+    pub(super) pending: Arc<Pending>,
+    /// Whether there is no transaction: only one statement may run.
+    pub(super) single: bool,
+}
+
 /// The transaction of one unit.
 pub(crate) struct Session {
-    link: Link,
+    open: Open,
+    /// Statements that have run.
+    run: AtomicUsize,
     /// Statements that wait for the server.
     under_way: AtomicUsize,
     fault: Mutex<Option<Fault>>,
+    /// Whether a statement may have changed something.
+    written: AtomicBool,
     /// How long the server may take to answer.
     limit: Duration,
+}
+
+impl Open {
+    pub(super) fn new(link: Link, single: bool) -> Self {
+        Self {
+            link,
+            pending: Arc::default(),
+            single,
+        }
+    }
 }
 
 /// Counts a statement as under way, however it ends.
@@ -39,12 +63,14 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Session {
-    pub(super) fn new(link: Link, limit: Duration) -> Self {
+    pub(super) fn new(open: Open, limit: Duration) -> Self {
         Self {
-            link,
+            open,
             limit,
+            run: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             fault: Mutex::new(None),
+            written: AtomicBool::new(false),
         }
     }
 
@@ -57,23 +83,68 @@ impl Session {
         *self.fault.lock()
     }
 
+    /// Whether anything would have to be undone.
+    pub(crate) fn has_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    fn writes(&self, if_so: bool) {
+        self.written.fetch_or(if_so, Ordering::Relaxed);
+    }
+
+    /// Rows that are written before the commit, if nothing asks for them sooner.
+    pub(crate) fn defer(&self, journal: &'static Journal, values: Vec<Value>) {
+        self.writes(true);
+        self.open.pending.add(journal, values);
+    }
+
+    /// Writes what was put off; how many statements it took.
+    pub(crate) async fn write_pending(&self) -> Result<u64, DbErr> {
+        let mut statements = 0;
+        for rows in self.open.pending.take() {
+            let insert = rows.insert().inspect_err(|_| {
+                self.fault.lock().get_or_insert(Fault::Statement);
+            })?;
+            let run = async |open: &mut PgConnection| insert.execute(open).await;
+            self.run(run, DbErr::Exec).await?;
+            statements += 1;
+        }
+        Ok(statements)
+    }
+
+    async fn write_what_concerns(&self, sql: &str) -> Result<(), DbErr> {
+        if self.open.pending.concerns(sql) {
+            self.write_pending().await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn execute(&self, statement: Statement) -> Result<PgQueryResult, DbErr> {
+        self.write_what_concerns(&statement.sql).await?;
         let run = async |open: &mut PgConnection| query(statement).execute(open).await;
-        self.run(run, DbErr::Exec).await
+        let done = self.run(run, DbErr::Exec).await?;
+        self.writes(done.rows_affected() > 0);
+        Ok(done)
     }
 
     pub(crate) async fn execute_batch(&self, sql: &str) -> Result<PgQueryResult, DbErr> {
+        self.write_pending().await?;
+        self.writes(true);
         let sql = AssertSqlSafe(sql.to_owned());
         let run = async |open: &mut PgConnection| open.execute(sqlx::raw_sql(sql)).await;
         self.run(run, DbErr::Exec).await
     }
 
     pub(crate) async fn query_one(&self, statement: Statement) -> Result<Option<PgRow>, DbErr> {
+        self.write_what_concerns(&statement.sql).await?;
+        self.writes(!is_query(&statement));
         let run = async |open: &mut PgConnection| query(statement).fetch_optional(open).await;
         self.run(run, DbErr::Query).await
     }
 
     pub(crate) async fn query_all(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
+        self.write_what_concerns(&statement.sql).await?;
+        self.writes(!is_query(&statement));
         let run = async |open: &mut PgConnection| query(statement).fetch_all(open).await;
         self.run(run, DbErr::Query).await
     }
@@ -95,6 +166,7 @@ impl Session {
             fault.is_none()
         };
         if undone {
+            drop(self.open.pending.take());
             let undo = "ROLLBACK TO unit; RELEASE unit";
             self.execute_batch(undo).await?;
         }
@@ -106,13 +178,16 @@ impl Session {
         statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
         failed: fn(RuntimeErr) -> DbErr,
     ) -> Result<T, DbErr> {
+        if self.open.single && self.run.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.fault.lock().get_or_insert(Fault::Several);
+        }
         if self.fault().is_some() {
             let lost = "the transaction is lost: a statement before this one failed";
             return Err(failed(RuntimeErr::Internal(lost.to_owned())));
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
-        let mut open = self.link.lock().await;
+        let mut open = self.open.link.lock().await;
         within(self.limit, statement(&mut open))
             .await
             .map_err(|error| {
@@ -138,6 +213,10 @@ pub(super) async fn within<T>(
                 silent,
             )))
         })
+}
+
+fn is_query(statement: &Statement) -> bool {
+    statement.sql.trim_start().starts_with("SELECT")
 }
 
 fn query(statement: Statement) -> Query<'static, Postgres, SqlxValues> {
