@@ -54,8 +54,31 @@ impl FulfilmentEvents {
 #[async_trait]
 impl EventHandler for FulfilmentEvents {
     async fn handle(&self, tx: &Tx, event: &Envelope) -> Result<Handled, HandleError> {
-        let AboutOrder { order_id } = serde_json::from_str(event.data.get())?;
-        rows::observe(tx, order_id, event, self.clock.now()).await?;
+        let order = order_of(event)?;
+        rows::observe(tx, &[(order, event)], self.clock.now()).await?;
+        self.follow(tx, order, event).await?;
+        Ok(Handled::Done)
+    }
+
+    async fn handle_all(&self, tx: &Tx, events: &[Arc<Envelope>]) -> Result<(), HandleError> {
+        let about = events.iter().map(|event| Ok((order_of(event)?, &**event)));
+        let about = about.collect::<Result<Vec<_>, HandleError>>()?;
+        rows::observe(tx, &about, self.clock.now()).await?;
+        for (order, event) in about {
+            self.follow(tx, order, event).await?;
+        }
+        Ok(())
+    }
+}
+
+fn order_of(event: &Envelope) -> Result<OrderId, HandleError> {
+    let AboutOrder { order_id } = serde_json::from_str(event.data.get())?;
+    Ok(order_id)
+}
+
+impl FulfilmentEvents {
+    /// Moves the order on, where the event means that.
+    async fn follow(&self, tx: &Tx, order: OrderId, event: &Envelope) -> Result<(), HandleError> {
         match event.kind.as_ref() {
             InventoryReleased::TYPE => self.released(tx, &event.decode()?).await?,
             PaymentFailed::TYPE => self.payment_failed(tx, &event.decode()?).await?,
@@ -66,12 +89,10 @@ impl EventHandler for FulfilmentEvents {
             // The saga heard of the others before, as the answers to its commands.
             _ => {}
         }
-        self.progress.news.wake(tx, order_id);
-        Ok(Handled::Done)
+        self.progress.news.wake(tx, order);
+        Ok(())
     }
-}
 
-impl FulfilmentEvents {
     /// Stock that is no longer held is not waited for: the order is undone,
     /// unless its saga has ended or turned back already.
     async fn released(&self, tx: &Tx, event: &InventoryReleased) -> Result<(), HandleError> {
