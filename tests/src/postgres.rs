@@ -137,7 +137,17 @@ pub struct Proxy {
     /// The server's URL by way of the proxy.
     pub url: String,
     cut: Arc<Mutex<Option<Cut>>>,
+    swap: Arc<Mutex<Option<Swap>>>,
     _accepting: JoinSet<()>,
+}
+
+/// A number in the server's answers, and what the client hears instead.
+#[derive(Clone, Copy)]
+pub struct Swap {
+    /// As the server says it.
+    pub from: i64,
+    /// As the client hears it.
+    pub to: i64,
 }
 
 /// Where a connection is cut, once.
@@ -158,12 +168,13 @@ impl Proxy {
         let (server, rest) = rest.split_once('/').expect("it names a database");
         let (server, cut) = (server.to_owned(), Arc::<Mutex<Option<Cut>>>::default());
         let url = format!("{head}@127.0.0.1:{port}/{rest}");
-        let cuts = cut.clone();
+        let (cuts, swap) = (cut.clone(), Arc::<Mutex<Option<Swap>>>::default());
+        let swaps = swap.clone();
         let accept = async move {
             let mut passing = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let upstream = TcpStream::connect(&server).await.expect("the server");
-                passing.spawn(pass(client, upstream, cuts.clone()));
+                passing.spawn(pass(client, upstream, cuts.clone(), swaps.clone()));
             }
         };
         let mut accepting = JoinSet::new();
@@ -171,8 +182,14 @@ impl Proxy {
         Self {
             url,
             cut,
+            swap,
             _accepting: accepting,
         }
+    }
+
+    /// Changes a number in all answers from here on.
+    pub fn swap(&self, swap: Swap) {
+        *self.swap.lock() = Some(swap);
     }
 
     /// Cuts the next connection that says so.
@@ -186,11 +203,35 @@ impl Proxy {
     }
 }
 
-async fn pass(client: TcpStream, server: TcpStream, cut: Arc<Mutex<Option<Cut>>>) {
+impl Swap {
+    fn apply(self, said: &mut [u8]) {
+        let (from, to) = (self.from.to_be_bytes(), self.to.to_be_bytes());
+        let place = said.windows(from.len()).position(|some| some == from);
+        if let Some(place) = place {
+            said[place..place + to.len()].copy_from_slice(&to);
+        }
+    }
+}
+
+async fn pass(
+    client: TcpStream,
+    server: TcpStream,
+    cut: Arc<Mutex<Option<Cut>>>,
+    swap: Arc<Mutex<Option<Swap>>>,
+) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let back = async {
-        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
+            let said = &mut bytes[..read];
+            if let Some(swap) = *swap.lock() {
+                swap.apply(said);
+            }
+            if to_client.write_all(said).await.is_err() {
+                break;
+            }
+        }
     };
     let forth = async {
         let mut bytes = vec![0; 64 * 1024];

@@ -2,9 +2,10 @@
 //! the setting and what to do, and shows no password.
 
 use cleave_store::{OpenError, PostgresOptions, Store};
-use cleave_tests::postgres;
+use cleave_tests::postgres::{self, Proxy, Swap};
 use cleave_tests::program::run;
 use cleave_tests::stores::TempStore;
+use sqlx::{Connection, PgConnection};
 
 async fn opened(url: &str) -> OpenError {
     let opened = Store::open_postgres("bench", url, &PostgresOptions::default()).await;
@@ -60,6 +61,23 @@ async fn what_is_wrong_with_a_database_is_told_apart() {
     ))
     .await;
     assert!(matches!(standby, OpenError::ReadOnly { .. }), "{standby}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused() {
+    let url = postgres::shared().schema().await;
+    let proxy = Proxy::before(&url).await;
+    let mut connection = PgConnection::connect(&proxy.url).await.expect("connects");
+    let asked = "SELECT current_setting('server_version_num')::bigint";
+    let from = sqlx::query_scalar(asked).fetch_one(&mut connection).await;
+    // What a server of an older release would say.
+    proxy.swap(Swap {
+        from: from.expect("it says"),
+        to: 140_012,
+    });
+    let refused = opened(&proxy.url).await;
+    assert!(matches!(refused, OpenError::TooOld { .. }), "{refused}");
+    assert!(refused.to_string().contains("15"), "{refused}");
 }
 
 #[tokio::test]
