@@ -18,10 +18,8 @@ pub(crate) enum Pass {
 
 /// What it takes to place orders.
 pub(crate) struct Load {
-    sessions: String,
-    orders: String,
-    /// Of every process that may run a saga.
-    metrics: Vec<String>,
+    /// Where requests are taken, and sagas run; clients are spread over them.
+    fronts: Vec<String>,
     products: Arc<Vec<String>>,
     run: std::sync::atomic::AtomicU64,
 }
@@ -68,8 +66,9 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 }
 
 impl Load {
-    /// At the front `base`, of a shop whose sagas these processes run.
-    pub(crate) async fn new(base: &str, sagas: &[String]) -> Self {
+    /// At these fronts of a shop, in whose processes its sagas run.
+    pub(crate) async fn new(fronts: &[String]) -> Self {
+        let base = fronts.first().expect("a front");
         let http = reqwest::Client::new();
         let mut products = Vec::new();
         let mut cursor = String::new();
@@ -96,9 +95,7 @@ impl Load {
             }
         }
         let load = Self {
-            sessions: format!("{base}/api/v1/users/sessions"),
-            orders: format!("{base}/api/v1/orders"),
-            metrics: sagas.iter().map(|url| format!("{url}/metrics")).collect(),
+            fronts: fronts.to_vec(),
             products: Arc::new(products),
             run: 0.into(),
         };
@@ -106,10 +103,15 @@ impl Load {
         load
     }
 
+    fn front(&self, client: u64) -> &str {
+        let place = usize::try_from(client).unwrap_or(0) % self.fronts.len();
+        &self.fronts[place]
+    }
+
     /// An access token; it lives for minutes, so each run takes its own.
     async fn sign_in(&self, email: &str, password: &str) -> String {
         let answer = reqwest::Client::new()
-            .post(&self.sessions)
+            .post(format!("{}/api/v1/users/sessions", self.front(0)))
             .json(&json!({ "email": email, "password": password }))
             .send()
             .await
@@ -178,8 +180,9 @@ impl Load {
     /// Orders whose saga has come to its end.
     async fn fulfilled(&self) -> f64 {
         let mut ended = 0.0;
-        for metrics in &self.metrics {
-            let answer = reqwest::get(metrics).await.expect("metrics");
+        for front in &self.fronts {
+            let answer = reqwest::get(format!("{front}/metrics")).await;
+            let answer = answer.expect("metrics");
             let text = answer.text().await.expect("text");
             let lines = text
                 .lines()
@@ -199,6 +202,7 @@ impl Load {
             .expect("a client");
         let mut random = client.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut took = Vec::new();
+        let orders = format!("{}/api/v1/orders", self.front(client));
         while Instant::now() < until {
             let lines = [0; 3].map(|_| {
                 random = random
@@ -216,7 +220,7 @@ impl Load {
             );
             let (begun, at) = (Instant::now(), OffsetDateTime::now_utc());
             let mut request = http
-                .post(&self.orders)
+                .post(&orders)
                 .header("authorization", format!("Bearer {token}"))
                 .header("content-type", "application/json")
                 .header("idempotency-key", format!("bench-{client}-{}", took.len()))
@@ -231,31 +235,31 @@ impl Load {
             assert_eq!(status.as_u16(), 201, "{text}");
             let paid = match pass {
                 Pass::Plain => None,
-                Pass::UntilPaid => Some(self.paid_at(&http, token, &text).await - at),
+                Pass::UntilPaid => Some(paid_at(&http, &orders, token, &text).await - at),
             };
             let paid = paid.and_then(|paid| Duration::try_from(paid).ok());
             took.push(Took { answer, paid });
         }
         took
     }
+}
 
-    /// When an order was paid, as its timeline tells; the end of that millisecond.
-    async fn paid_at(&self, http: &reqwest::Client, token: &str, order: &str) -> OffsetDateTime {
-        let order: Value = serde_json::from_str(order).expect("json");
-        let id = order["id"].as_str().expect("an id");
-        let timeline = http
-            .get(format!("{}/{id}/timeline", self.orders))
-            .header("authorization", format!("Bearer {token}"))
-            .send()
-            .await
-            .expect("answers");
-        let timeline: Value = timeline.json().await.expect("json");
-        let items = timeline["items"].as_array().expect("items");
-        let paid = items
-            .iter()
-            .find(|item| item["kind"] == "status" && item["name"] == "paid")
-            .and_then(|item| item["at"].as_str())
-            .expect("it is paid");
-        OffsetDateTime::parse(paid, &Rfc3339).expect("a time") + Duration::from_millis(1)
-    }
+/// When an order was paid, as its timeline tells; the end of that millisecond.
+async fn paid_at(http: &reqwest::Client, orders: &str, token: &str, order: &str) -> OffsetDateTime {
+    let order: Value = serde_json::from_str(order).expect("json");
+    let id = order["id"].as_str().expect("an id");
+    let timeline = http
+        .get(format!("{orders}/{id}/timeline"))
+        .header("authorization", format!("Bearer {token}"))
+        .send()
+        .await
+        .expect("answers");
+    let timeline: Value = timeline.json().await.expect("json");
+    let items = timeline["items"].as_array().expect("items");
+    let paid = items
+        .iter()
+        .find(|item| item["kind"] == "status" && item["name"] == "paid")
+        .and_then(|item| item["at"].as_str())
+        .expect("it is paid");
+    OffsetDateTime::parse(paid, &Rfc3339).expect("a time") + Duration::from_millis(1)
 }

@@ -141,7 +141,7 @@ async fn table(pass: Duration) {
 /// Orders for a program that has everything.
 async fn load_of(server: &Server) -> Load {
     let base = server.url("");
-    Load::new(&base, std::slice::from_ref(&base)).await
+    Load::new(&[base]).await
 }
 
 /// What an order costs, from the program's own counts and the system's.

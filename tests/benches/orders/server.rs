@@ -27,7 +27,7 @@ impl Server {
     }
 
     /// The same with further settings, named as in the environment.
-    pub(crate) fn start_with(settings: &[(&str, String)]) -> Self {
+    pub(crate) fn start_with(settings: &[(String, String)]) -> Self {
         let built = std::env::var_os("CLEAVE_BIN").map_or_else(
             || {
                 let mut path = std::env::current_exe().expect("this program has a path");
@@ -49,7 +49,7 @@ impl Server {
         )
     }
 
-    fn of(program: PathBuf, settings: &[(&str, String)]) -> Self {
+    fn of(program: PathBuf, settings: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let settings: Vec<(String, String)> = settings
             .iter()

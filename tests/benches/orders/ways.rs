@@ -18,48 +18,43 @@ use crate::load::{Load, Pass};
 use crate::pgbench;
 use crate::server::Server;
 
-/// As it is by default, and with each write on the disk.
-const DURABLE: &str = "-c fsync=on";
+/// As it is by default, with each write on the disk.
+const DURABLE: &str = "-c fsync=on -c autovacuum=on";
 const CONNECTIONS: u64 = 64;
 
 pub(crate) async fn side_by_side(pass: Duration) {
     println!("\nway                                      orders/s  POST p50  paid p50   paid p99");
     let server = Server::start();
     let base = server.url("");
-    measure("SQLite, one process", &base, &[&base], pass).await;
+    measure("SQLite, one process", &[base], pass).await;
     drop(server);
 
     let postgres = postgres::Server::start(DURABLE);
     let server = Server::start_with(&schemas(&postgres).await);
     let base = server.url("");
-    let whole = measure("Postgres, one process", &base, &[&base], pass).await;
+    let whole = measure("Postgres, one process", &[base], pass).await;
     drop(server);
 
+    let all = CONTEXTS.join(",");
     for (name, parts) in [
         (
             "Postgres, NATS, payment apart",
             &["order,inventory,user,notification,shipping", "payment"][..],
         ),
-        (
-            "Postgres, NATS, each context apart",
-            &[
-                "order",
-                "payment",
-                "inventory",
-                "user",
-                "notification",
-                "shipping",
-            ],
-        ),
+        ("Postgres, NATS, two replicas", &[&all, &all]),
+        ("Postgres, NATS, each context apart", &CONTEXTS),
     ] {
         let settings = schemas(&postgres).await;
         let settings: Vec<(&str, &str)> = settings
             .iter()
-            .map(|(name, url)| (*name, url.as_str()))
+            .map(|(name, url)| (name.as_str(), url.as_str()))
             .collect();
         let deployment = Deployment::start_demo(parts, &settings).await;
-        let base = deployment.program(0).url();
-        let rate = measure(name, &base, &[&base], pass).await;
+        let fronts: Vec<_> = (0..parts.len())
+            .filter(|part| parts[*part].contains("order"))
+            .map(|part| deployment.program(part).url())
+            .collect();
+        let rate = measure(name, &fronts, pass).await;
         println!(
             "{:>48.0} % of Postgres in one process",
             rate * 100.0 / whole
@@ -114,26 +109,18 @@ async fn publishing() {
 }
 
 /// A fresh schema for each context.
-async fn schemas(server: &postgres::Server) -> Vec<(&'static str, String)> {
+async fn schemas(server: &postgres::Server) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     for context in CONTEXTS {
-        let name = match context {
-            "order" => "DATABASE__ORDER__URL",
-            "payment" => "DATABASE__PAYMENT__URL",
-            "inventory" => "DATABASE__INVENTORY__URL",
-            "user" => "DATABASE__USER__URL",
-            "notification" => "DATABASE__NOTIFICATION__URL",
-            _ => "DATABASE__SHIPPING__URL",
-        };
+        let name = format!("DATABASE__{}__URL", context.to_uppercase());
         settings.push((name, server.schema().await));
     }
     settings
 }
 
 /// Orders a second, all told, and how soon one is paid.
-async fn measure(name: &str, base: &str, sagas: &[&str], pass: Duration) -> f64 {
-    let sagas: Vec<String> = sagas.iter().map(|url| (*url).to_owned()).collect();
-    let load = Load::new(base, &sagas).await;
+async fn measure(name: &str, fronts: &[String], pass: Duration) -> f64 {
+    let load = Load::new(fronts).await;
     load.run(4, Duration::from_secs(2), Pass::Plain).await;
     let plain = load.run(CONNECTIONS, pass, Pass::Plain).await;
     let paid = load.run(CONNECTIONS, pass / 2, Pass::UntilPaid).await;
