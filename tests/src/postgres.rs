@@ -86,6 +86,14 @@ impl Server {
         &self.url
     }
 
+    /// The same place by way of the server's socket. Only of a server that this
+    /// program has started.
+    pub fn by_socket(&self, url: &str) -> String {
+        let (_, folder) = self.held.as_ref().expect("it was started here");
+        let mark = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{mark}host={}", folder.path().display())
+    }
+
     /// The URL of a fresh schema.
     pub async fn schema(&self) -> String {
         let schema = format!("test_{}", Uuid::now_v7().simple());

@@ -52,10 +52,16 @@ COMMIT;
 /// Three lines, as an order keeps them.
 const ITEMS: &str = r#"[{"product_id"="prd_01h455vb4pex5vsknk084sn02q","quantity"=1},{"product_id"="prd_01h455vb4pex5vsknk084sn02r","quantity"=1},{"product_id"="prd_01h455vb4pex5vsknk084sn02s","quantity"=1}]"#;
 
-/// Orders a second over so many connections.
-pub(crate) async fn orders_per_second(server: &Server, span: Duration, connections: u64) -> f64 {
+/// Orders a second over so many connections to a fresh database, which `way` leads to.
+pub(crate) async fn orders_per_second(
+    server: &Server,
+    way: impl Fn(&str) -> String,
+    span: Duration,
+    connections: u64,
+) -> f64 {
     let url = server.database().await;
     cleave_tests::postgres::run(&url, SCHEMA).await;
+    let url = way(&url);
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("order.sql");
     // To pgbench a colon begins a variable, in a string too.

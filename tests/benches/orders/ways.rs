@@ -30,10 +30,16 @@ pub(crate) async fn side_by_side(pass: Duration) {
     drop(server);
 
     let postgres = postgres::Server::start(DURABLE);
-    let server = Server::start_with(&schemas(&postgres).await);
-    let base = server.url("");
-    let whole = measure("Postgres, one process", &[base], pass).await;
-    drop(server);
+    let tcp = |url: &str| url.to_owned();
+    let socket = |url: &str| postgres.by_socket(url);
+    let whole = one_process("Postgres, one process", &postgres, tcp, pass).await;
+    let beside = one_process(
+        "Postgres by its socket, one process",
+        &postgres,
+        socket,
+        pass,
+    )
+    .await;
 
     let all = CONTEXTS.join(",");
     for (name, parts) in [
@@ -44,7 +50,7 @@ pub(crate) async fn side_by_side(pass: Duration) {
         ("Postgres, NATS, two replicas", &[&all, &all]),
         ("Postgres, NATS, each context apart", &CONTEXTS),
     ] {
-        let settings = schemas(&postgres).await;
+        let settings = schemas(&postgres, tcp).await;
         let settings: Vec<(&str, &str)> = settings
             .iter()
             .map(|(name, url)| (name.as_str(), url.as_str()))
@@ -61,12 +67,29 @@ pub(crate) async fn side_by_side(pass: Duration) {
         );
         deployment.stop_all();
     }
-    let limit = pgbench::orders_per_second(&postgres, pass, CONNECTIONS).await;
-    println!(
-        "by hand, pgbench, the same five transactions an order: {limit:.0} orders/s; Postgres in one process does {:.0} % of it",
-        whole * 100.0 / limit
-    );
+    println!("\nby hand, pgbench, the same five transactions an order:");
+    let limit = pgbench::orders_per_second(&postgres, tcp, pass, CONNECTIONS).await;
+    of_the_limit("Postgres", whole, limit);
+    let limit = pgbench::orders_per_second(&postgres, socket, pass, CONNECTIONS).await;
+    of_the_limit("Postgres by its socket", beside, limit);
     publishing().await;
+}
+
+/// Every context in one process on Postgres, which `way` leads to.
+async fn one_process(
+    name: &str,
+    postgres: &postgres::Server,
+    way: impl Fn(&str) -> String,
+    pass: Duration,
+) -> f64 {
+    let server = Server::start_with(&schemas(postgres, way).await);
+    let base = server.url("");
+    measure(name, &[base], pass).await
+}
+
+fn of_the_limit(name: &str, rate: f64, limit: f64) {
+    let share = rate * 100.0 / limit;
+    println!("{name}: {limit:.0} orders/s, of which one process does {share:.0} %");
 }
 
 /// Events that the broker has stored, a second: one after the other, and with so
@@ -109,11 +132,11 @@ async fn publishing() {
 }
 
 /// A fresh schema for each context.
-async fn schemas(server: &postgres::Server) -> Vec<(String, String)> {
+async fn schemas(server: &postgres::Server, way: impl Fn(&str) -> String) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     for context in CONTEXTS {
         let name = format!("DATABASE__{}__URL", context.to_uppercase());
-        settings.push((name, server.schema().await));
+        settings.push((name, way(&server.schema().await)));
     }
     settings
 }
