@@ -41,12 +41,26 @@ partitions() {
     partitions $((next + 1)) "${parts[@]}" "${contexts[next]}"
 }
 
+# What a topology's result depends on: a changed README leaves it as it was.
+sources=(Cargo.toml Cargo.lock app config contexts migrations shared-kernel tests)
+
+# The name of this very code: the hash of its trees.
+of_code() {
+    local trees name
+    if ! trees=$(git rev-parse "${sources[@]/#/HEAD:}" 2>/dev/null); then
+        echo unknown-changed
+        return
+    fi
+    name=$(git hash-object --stdin <<<"$trees" | cut -c1-12)
+    [ -z "$(git status --porcelain -- "${sources[@]}")" ] || name=$name-changed
+    echo "$name"
+}
+
 # Runs the lines of its input, and keeps a report. What has passed with this very
 # code is not run again.
 topologies() {
     local code report line store parts began log
-    code=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-    [ -z "$(git status --porcelain 2>/dev/null)" ] || code=$code-changed
+    code=$(of_code)
     report=$PWD/target/topologies/$code
     log=$scratch/topology.log
     mkdir -p "${report%/*}"
