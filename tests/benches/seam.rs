@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use axum::serve::ListenerExt;
 use cleave_payment_contract::port::{
     ChargeOrder, Charged, Client, GetPaymentStatus, GetStatements, Guarded, PaymentPort,
     PaymentStanding, RefundOrder, Refunded, Statements, Supported, SupportsMethod, Wired, routes,
@@ -147,6 +148,8 @@ async fn main() {
         .await
         .expect("a port");
     let address = listener.local_addr().expect("an address");
+    // As the program does.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("set"));
     tokio::spawn(axum::serve(listener, routes(payments(false), clock.clone())).into_future());
     let http = http_client().expect("a client");
     let endpoint = Endpoint::new(http, &format!("http://{address}"), clock.clone());

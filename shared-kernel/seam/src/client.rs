@@ -40,6 +40,11 @@ pub trait Credentials: Send + Sync + 'static {
 /// peer that vanished is noticed, and calls to it fail, within the sum.
 const PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5));
 
+/// How much of an answer may be on its way before it is asked for more. Calls are
+/// small: to measure what a connection bears, as an adaptive window does, would cost
+/// each of them frames of its own.
+const WINDOW: u32 = 1 << 20;
+
 /// An HTTP client for calls between contexts: no proxy and no redirects, because
 /// both sides are ours; HTTP/2 from the first byte, so that all calls to a
 /// process share a connection. One serves every endpoint of a process.
@@ -50,7 +55,8 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .connect_timeout(Duration::from_secs(2))
         .pool_idle_timeout(Duration::from_secs(90))
         .http2_prior_knowledge()
-        .http2_adaptive_window(true)
+        .http2_initial_stream_window_size(WINDOW)
+        .http2_initial_connection_window_size(WINDOW * 4)
         .http2_keep_alive_interval(PING.0)
         .http2_keep_alive_timeout(PING.1)
         .http2_keep_alive_while_idle(true)
