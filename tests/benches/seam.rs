@@ -8,11 +8,12 @@
     reason = "it measures and prints, with a server that ends with the process"
 )]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use cleave_payment_contract::port::{
     ChargeOrder, Charged, Client, GetPaymentStatus, GetStatements, Guarded, PaymentPort,
     PaymentStanding, RefundOrder, Refunded, Statements, Supported, SupportsMethod, Wired, routes,
@@ -24,6 +25,8 @@ use cleave_vocabulary::{
     SequentialIds, SystemClock,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// Answers at once, or at the second look: as a call to a store's thread would.
 struct Payments {
@@ -100,11 +103,15 @@ impl Bench {
             rounds.push(began.elapsed());
             self.metrics.run_upkeep();
         }
-        rounds.sort();
-        let nanos = |round: Duration| round.as_nanos() / u128::from(calls);
-        let (best, median) = (nanos(rounds[0]), nanos(rounds[ROUNDS / 2]));
-        println!("{name:<34} {best:>8} ns at best {median:>8} ns median");
+        report(name, calls, rounds);
     }
+}
+
+fn report(name: &str, calls: u32, mut rounds: Vec<Duration>) {
+    rounds.sort();
+    let nanos = |round: Duration| round.as_nanos() / u128::from(calls);
+    let (best, median) = (nanos(rounds[0]), nanos(rounds[ROUNDS / 2]));
+    println!("{name:<34} {best:>8} ns at best {median:>8} ns median");
 }
 
 fn machine() -> String {
@@ -119,8 +126,55 @@ fn machine() -> String {
     format!("{model}, {cores} cores")
 }
 
-#[tokio::main]
-async fn main() {
+/// Threads of its own for what would be another process.
+fn elsewhere() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("threads")
+}
+
+/// A port that nobody has, and no waiting for a segment to fill: as the program does.
+async fn listener() -> (impl Listener<Addr = SocketAddr>, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("set"));
+    (listener, address)
+}
+
+/// Nanoseconds for a byte to a peer and back: what the machine takes for any call.
+async fn measure_echo() {
+    let other = elsewhere();
+    let (mut listener, address) = listener().await;
+    other.spawn(async move {
+        let (mut stream, _) = Listener::accept(&mut listener).await;
+        let mut byte = [0];
+        while stream.read_exact(&mut byte).await.is_ok() {
+            stream.write_all(&byte).await.expect("written");
+        }
+    });
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    stream.set_nodelay(true).expect("set");
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        for _ in 0..50 {
+            stream.write_all(&[1]).await.expect("written");
+            stream.read_exact(&mut [0]).await.expect("read");
+        }
+        rounds.push(began.elapsed());
+    }
+    report("a byte there and back", 50, rounds);
+    other.shutdown_background();
+}
+
+fn main() {
+    let here = elsewhere();
+    // As in the program, those who call are tasks.
+    here.block_on(here.spawn(measure_all())).expect("measured");
+}
+
+async fn measure_all() {
     let ids: Arc<dyn IdSource> = Arc::new(SequentialIds::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let bench = Bench {
@@ -144,13 +198,9 @@ async fn main() {
         let guard = Guard::new("bench.payment", Policy::default(), clock.clone());
         Guarded::new(port, guard)
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
-    let address = listener.local_addr().expect("an address");
-    // As the program does.
-    let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("set"));
-    tokio::spawn(axum::serve(listener, routes(payments(false), clock.clone())).into_future());
+    let (listener, address) = listener().await;
+    let other = elsewhere();
+    other.spawn(axum::serve(listener, routes(payments(false), clock.clone())).into_future());
     let http = http_client().expect("a client");
     let endpoint = Endpoint::new(http, &format!("http://{address}"), clock.clone());
 
@@ -176,4 +226,6 @@ async fn main() {
     bench
         .measure("guarded and remote", 50, &guarded(client))
         .await;
+    measure_echo().await;
+    other.shutdown_background();
 }
