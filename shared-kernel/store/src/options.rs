@@ -103,7 +103,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            writers: 8,
+            writers: 4,
             group_limit: 64,
             readers: 3,
             write_queue: 4096,
