@@ -18,8 +18,8 @@ pub(super) struct Stores {
     pub(super) notification: Option<Store>,
     pub(super) shipping: Option<Store>,
     /// The books of the simulated payment gateway: the outside world's, not ours.
-    /// In a file of its own, or on a server beside the payments, where every
-    /// replica finds them.
+    /// In a file of its own, or, where the payments began on a server, beside them,
+    /// where every replica finds them.
     pub(super) gateway_books: Option<Store>,
 }
 
@@ -31,6 +31,7 @@ impl Stores {
             reason: error.to_string(),
         })?;
         let ours = &settings.database.sqlite;
+        let beside = has_books_beside(settings);
         // A crash of this program must not cost the outside world its memory; a
         // power cut may, because it is simulated.
         let outside = SqliteOptions {
@@ -69,7 +70,7 @@ impl Stores {
                 "shipping",
                 open::<migrations::shipping::Migrator>(settings, "shipping", ours)
             ),
-            here(topology, "payment", open_books(settings, &outside)),
+            here(topology, "payment", open_books(settings, &outside, beside)),
         )?;
         let gateway_books = gateway_books.flatten().or_else(|| payment.clone());
         Ok(Self {
@@ -84,15 +85,22 @@ impl Stores {
     }
 }
 
-/// The simulated gateway's file; none where the payments began on a server. One
-/// that is there stays in use when they move to one: the world outside does not
-/// move along.
+/// Whether the simulated gateway keeps its books beside the payments: where those
+/// began on a server, which they may have left since. A file of its own stays in use
+/// wherever they move: the world outside does not move along.
+fn has_books_beside(settings: &Settings) -> bool {
+    let is_there = |name: &str| settings.data_dir.join(name).exists();
+    let payments = settings.database.place("payment").is_some() || is_there("payment.db");
+    payments && !is_there("simulated-gateway.db")
+}
+
+/// The simulated gateway's file; none where its books are beside the payments.
 async fn open_books(
     settings: &Settings,
     options: &SqliteOptions,
+    beside: bool,
 ) -> Result<Option<Store>, StartError> {
-    let file = settings.data_dir.join("simulated-gateway.db");
-    if settings.database.place("payment").is_some() && !file.exists() {
+    if beside {
         return Ok(None);
     }
     let books = open_file::<migrations::payment::SimulatedGatewayMigrator>(

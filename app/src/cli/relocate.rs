@@ -203,8 +203,11 @@ fn beside(settings: &Settings, context: &str) -> Option<String> {
         "user" => Some(format!(
             "The key {folder}/sealing.key stays where it is: the process needs this data_dir, or a copy of the key in its own."
         )),
-        "payment" => Some(format!(
+        "payment" if settings.data_dir.join("simulated-gateway.db").exists() => Some(format!(
             "The simulated gateway's books, {folder}/simulated-gateway.db, stay where they are: the process needs this data_dir, or that file in its own."
+        )),
+        "payment" => Some(format!(
+            "There is no simulated-gateway.db in {folder}: where these payments have one, in another data_dir, the process needs it in its own; otherwise the simulated gateway's books were copied with them."
         )),
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use cleave_tests::postgres;
 use cleave_tests::shop::{ADMIN, Client};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{bought, folder, moved, place, place_of, relocate, serve, stop};
 
@@ -77,4 +77,37 @@ async fn a_payment_that_waits_is_paid_after_payment_has_moved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_in_flight_goes_on_after_order_has_moved() {
     there_and_back("order").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_on_postgres_is_given_back_from_a_file() {
+    let data = folder();
+    let url = postgres::shared().schema().await;
+    let setting = place_of("payment");
+    let on_postgres = [(setting.as_str(), url.as_str())];
+    let shop = serve(data.path(), &on_postgres).await;
+    bought(&shop).await;
+    stop(shop);
+    let there = relocate(data.path(), "payment", "sqlite:payment.db", &on_postgres);
+    moved(&there);
+    let beside = "There is no simulated-gateway.db in .:";
+    assert!(there.out.contains(beside), "{}", there.out);
+
+    let shop = serve(data.path(), &[]).await;
+    let client = Client::new(shop.url());
+    let admin = client.sign_in(ADMIN.0, ADMIN.1).await;
+    let orders = client.get("/api/v1/orders", &admin).await;
+    let orders = orders.body["items"].as_array().expect("orders");
+    let order = orders.iter().find(|order| is_paid(order));
+    let order = order.expect("one was paid")["id"].as_str().expect("an id");
+    let payments = format!("/api/v1/payments?order_id={order}");
+    let payments = client.get(&payments, &admin).await;
+    let payment = payments.body["items"][0]["id"].as_str().expect("an id");
+    let refunds = format!("/api/v1/payments/{payment}/refunds");
+    let body = json!({"reason": "damaged"});
+    let given = client.post(&refunds, &admin, &body).await;
+    assert_eq!(given.status, 201, "{given:?}");
+    assert_eq!(given.body["status"], "completed", "{given:?}");
+    client.demand_balanced_books(&admin).await;
+    stop(shop);
 }
