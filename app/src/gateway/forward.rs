@@ -19,7 +19,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::others::{Others, Process};
 use crate::internal::SERVICE_TOKEN;
@@ -109,18 +109,24 @@ impl Process {
         asked.headers(parts.headers.clone())
     }
 
-    /// Asks the replica whose turn it is, and the next where it can't be connected to.
+    /// Asks the replica whose turn it is, and the next where nothing can have come of that.
     async fn try_each(&self, parts: &Parts, body: Bytes) -> reqwest::Result<reqwest::Response> {
         let mut bases = self.bases();
         let mut base = bases.next().unwrap_or(&self.base);
         loop {
             let sent = self.asked(base, parts).body(body.clone()).send().await;
             match (sent, bases.next()) {
-                (Err(error), Some(next)) if error.is_connect() => base = next,
+                (Err(error), Some(next)) if is_harmless(&error, &parts.method) => base = next,
                 (sent, _) => return sent,
             }
         }
     }
+}
+
+/// Whether what has failed so may be asked of another: it was not heard, or it was
+/// only a question.
+fn is_harmless(error: &reqwest::Error, method: &Method) -> bool {
+    error.is_connect() || (method.is_safe() && !error.is_timeout())
 }
 
 /// Whether the process refused us, and not the client: only its lock speaks without

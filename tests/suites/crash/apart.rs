@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use cleave::topology::CONTEXTS;
 use cleave_tests::deployment::Deployment;
 use cleave_tests::link::State;
-use cleave_tests::postgres::Server;
+use cleave_tests::postgres::{self, Server};
 
 use super::load::Load;
 
@@ -64,6 +65,35 @@ async fn postgres_is_killed_below_contexts_of_several_processes() {
         load.goes_on(BETWEEN).await;
         server.crash();
         server = server.restart(async || ()).await;
+    }
+    end(deployment, load).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_goes_to_the_replica_that_is_left() {
+    let mut schemas = Vec::new();
+    for context in CONTEXTS {
+        let name = format!("DATABASE__{}__URL", context.to_uppercase());
+        schemas.push((name, postgres::shared().schema().await));
+    }
+    let schemas = schemas
+        .iter()
+        .map(|(name, url)| (name.as_str(), url.as_str()));
+    let settings: Vec<_> = schemas.chain(QUICK).collect();
+    let all = CONTEXTS.join(",");
+    let mut deployment = Deployment::start(&["gateway", &all, &all], &settings).await;
+    let admin = deployment.admin().await;
+    let load = Load::begin(&deployment.front(), &admin).await;
+    for replica in [1, 2] {
+        load.goes_on(BETWEEN).await;
+        deployment.kill(replica);
+        for look in ["orders", "payments", "shipments", "notifications"].repeat(5) {
+            let look = format!("/api/v1/{look}?limit=1");
+            let shown = deployment.front().get(&look, &admin).await;
+            assert_eq!(shown.status, 200, "{look}");
+        }
+        load.goes_on(BETWEEN).await;
+        deployment.restart(replica).await;
     }
     end(deployment, load).await;
 }
