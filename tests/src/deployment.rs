@@ -64,6 +64,18 @@ impl Deployment {
         Self::start_all(parts, settings, &[]).await
     }
 
+    /// The same, with every context on Postgres, where several processes can share it.
+    pub async fn start_on_postgres(parts: &[&str], settings: &[(&str, &str)]) -> Self {
+        let mut places = Vec::new();
+        for context in CONTEXTS {
+            let name = format!("DATABASE__{}__URL", context.to_uppercase());
+            places.push((name, postgres::shared().schema().await));
+        }
+        let places = places.iter().map(|(name, url)| (&**name, &**url));
+        let settings: Vec<_> = settings.iter().copied().chain(places).collect();
+        Self::start(parts, &settings).await
+    }
+
     /// The same, with the demo's catalogue and accounts.
     pub async fn start_demo(parts: &[&str], settings: &[(&str, &str)]) -> Self {
         let parts = parts.iter().map(|only| Part::of(only)).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cleave::topology::CONTEXTS;
 use cleave_tests::deployment::Deployment;
 use cleave_tests::link::State;
-use cleave_tests::postgres::{self, Server};
+use cleave_tests::postgres::Server;
 
 use super::load::Load;
 
@@ -40,7 +40,7 @@ async fn each_process_is_killed_in_turn_and_the_broker_with_them() {
             load.goes_on(BETWEEN).await;
             deployment.kill(part);
             deployment.restart(part).await;
-            load.moved(deployment.front().url().to_owned());
+            load.moved([deployment.program(0).url()]);
         }
         load.goes_on(BETWEEN).await;
         deployment.broker().start_again().await;
@@ -70,18 +70,32 @@ async fn postgres_is_killed_below_contexts_of_several_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_goes_to_the_replica_that_is_left() {
-    let mut schemas = Vec::new();
-    for context in CONTEXTS {
-        let name = format!("DATABASE__{}__URL", context.to_uppercase());
-        schemas.push((name, postgres::shared().schema().await));
-    }
-    let schemas = schemas
-        .iter()
-        .map(|(name, url)| (name.as_str(), url.as_str()));
-    let settings: Vec<_> = schemas.chain(QUICK).collect();
+async fn one_of_two_replicas_is_killed_and_clients_ask_the_other() {
     let all = CONTEXTS.join(",");
-    let mut deployment = Deployment::start(&["gateway", &all, &all], &settings).await;
+    let mut deployment = Deployment::start_on_postgres(&[&all, &all], &QUICK).await;
+    let urls = |deployment: &Deployment| [0, 1].map(|part| deployment.program(part).url());
+    let admin = deployment.admin().await;
+    let load = Load::begin(&deployment.front(), &admin).await;
+    load.moved(urls(&deployment));
+    // The first holds every lease, and dies; then the one that took them over stops.
+    for (part, killed) in [(0, true), (1, true), (0, false)] {
+        load.goes_on(3 * BETWEEN).await;
+        if killed {
+            deployment.kill(part);
+        } else {
+            deployment.stop(part);
+        }
+        load.goes_on(3 * BETWEEN).await;
+        deployment.restart(part).await;
+        load.moved(urls(&deployment));
+    }
+    end(deployment, load).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_goes_to_the_replica_that_is_left() {
+    let all = CONTEXTS.join(",");
+    let mut deployment = Deployment::start_on_postgres(&["gateway", &all, &all], &QUICK).await;
     let admin = deployment.admin().await;
     let load = Load::begin(&deployment.front(), &admin).await;
     for replica in [1, 2] {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cleave_tests::shop::{Client, order};
@@ -41,8 +41,9 @@ pub(super) struct Load {
 }
 
 struct Shared {
-    /// Where the server is at the moment.
-    base: Mutex<String>,
+    /// Where it is sold at the moment: each try goes to the next.
+    bases: Mutex<Vec<String>>,
+    turn: AtomicUsize,
     stop: AtomicBool,
     keys: AtomicU64,
     /// Which order each key became, as every answer for it said.
@@ -58,7 +59,8 @@ impl Load {
         }
         let customer = client.customer("ann").await;
         let shared = Arc::new(Shared {
-            base: Mutex::new(client.url().to_owned()),
+            bases: Mutex::new(vec![client.url().to_owned()]),
+            turn: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             keys: AtomicU64::new(0),
             orders: Mutex::default(),
@@ -73,9 +75,9 @@ impl Load {
         }
     }
 
-    /// The shop is somewhere else from now on.
-    pub(super) fn moved(&self, base: String) {
-        *self.shared.base.lock() = base;
+    /// The shop is somewhere else from now on, or at several addresses.
+    pub(super) fn moved<const N: usize>(&self, bases: [String; N]) {
+        *self.shared.bases.lock() = bases.into();
     }
 
     /// Waits until so many more orders have been answered.
@@ -125,10 +127,18 @@ async fn buy(load: Arc<Shared>, client: u64, token: String, products: Vec<String
     }
 }
 
+impl Shared {
+    fn next(&self) -> Client {
+        let bases = self.bases.lock();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        Client::new(bases[turn % bases.len()].clone())
+    }
+}
+
 /// Sends it until there is an answer that counts.
 async fn place(load: &Shared, token: &str, key: &str, body: &Value) -> String {
     loop {
-        let client = Client::new(load.base.lock().clone());
+        let client = load.next();
         let asked = Instant::now();
         let headers = [("idempotency-key", key)];
         let reply = client

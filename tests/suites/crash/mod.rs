@@ -45,7 +45,7 @@ async fn killed_twenty_times_under_load_nothing_is_lost_and_nothing_doubled() {
         program.kill();
         let next = start.clone();
         program = tokio::task::spawn_blocking(next).await.expect("starts");
-        load.moved(program.url());
+        load.moved([program.url()]);
     }
     let client = Client::new(program.url());
     let admin = client.sign_in(ADMIN.0, ADMIN.1).await;
