@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::deployment::free;
+
 /// Where tests/run puts one that it has fetched.
 const FETCHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/nats-server");
 
@@ -55,7 +57,8 @@ impl Broker {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().to_str().expect("a path in UTF-8");
         let lines = lines.replace("STORE", store);
-        let configuration = format!("listen: \"127.0.0.1:-1\"\nserver_name: throwaway\n{lines}\n");
+        let name = format!("throwaway-{:x}", rand::random::<u64>());
+        let configuration = format!("listen: \"127.0.0.1:-1\"\nserver_name: {name}\n{lines}\n");
         std::fs::write(folder.path().join("server.conf"), configuration).expect("written");
         let process = spawn(&folder, None);
         let mut broker = Self {
@@ -66,6 +69,24 @@ impl Broker {
         broker.port = broker.told_port().await;
         broker.answers().await;
         broker
+    }
+
+    /// Starts three that are one cluster, where each can keep what the others do.
+    pub async fn start_cluster() -> [Self; 3] {
+        let routes = [(); 3].map(|()| free());
+        let lines = |own: usize| {
+            let others = (0..3).filter(|place| *place != own);
+            let others: Vec<String> = others
+                .map(|place| format!("{:?}", format!("nats-route://{}", routes[place])))
+                .collect();
+            let (own, others) = (routes[own], others.join(", "));
+            format!("{PLAIN}\ncluster {{ name: throwaway, listen: \"{own}\", routes: [{others}] }}")
+        };
+        [
+            Self::start_with(&lines(0)).await,
+            Self::start_with(&lines(1)).await,
+            Self::start_with(&lines(2)).await,
+        ]
     }
 
     /// Its URL.

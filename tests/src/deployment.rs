@@ -45,7 +45,7 @@ struct Part {
 /// An address for a process that is yet to start. Below the ports that the system
 /// gives to whoever asks for any, so that nobody takes it meanwhile, and another one
 /// each time.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
     loop {
         let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);

@@ -1,6 +1,7 @@
 //! The bus over NATS keeps what every bus promises, and goes on when a process
 //! or the broker dies.
 
+mod credentials;
 mod refusals;
 mod sharing;
 mod streams;

@@ -15,7 +15,7 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{open, options};
+use super::{open, options, try_open};
 
 const SUBJECTS: usize = 30;
 const EVENTS: usize = 900;
@@ -116,10 +116,14 @@ struct Fleet {
 
 impl Fleet {
     fn new(broker: &Broker) -> Self {
+        Self::with(options(broker))
+    }
+
+    fn with(options: NatsOptions) -> Self {
         Self {
             ledger: Arc::default(),
             sample: Sample::default(),
-            options: options(broker),
+            options,
             started: 0,
         }
     }
@@ -264,5 +268,37 @@ async fn the_broker_is_away_for_longer_than_a_lease() {
     tokio::join!(publish(&bus, &events), killing);
     fleet.all_handled(&events).await;
     assert_eq!(bus.health(), Ok(()));
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_a_cluster_dies_for_good() {
+    let mut cluster = Broker::start_cluster().await;
+    let mut fleet = Fleet::with(NatsOptions {
+        url: Some(cluster.each_ref().map(Broker::url).join(",")),
+        replicas: cluster.len(),
+        ..options(&cluster[0])
+    });
+    let opening = async {
+        // They have to find each other and choose who leads.
+        loop {
+            match try_open(fleet.options.clone()).await {
+                Ok(bus) => return bus,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    let bus = tokio::time::timeout(PATIENCE, opening).await;
+    let bus = bus.expect("a cluster");
+    let _processes = [fleet.process(), fleet.process()];
+    fleet.warm_up(&bus).await;
+    let (ledger, events) = (fleet.ledger.clone(), fleet.events());
+    let killing = async {
+        let reached = |ledger: &Ledger| ledger.count() >= EVENTS / 3;
+        ledger.until("a third handled", reached).await;
+        cluster[0].kill();
+    };
+    tokio::join!(publish(&bus, &events), killing);
+    fleet.all_handled(&events).await;
     bus.close().await;
 }
