@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Where the program is: beside the suites, as cargo lays it out.
+/// Where the program is: beside the suites, as cargo lays it out; or the one of another
+/// profile, which `CLEAVE_TEST_PROFILE` names by its folder.
 ///
 /// # Panics
 /// Where it has not been built.
@@ -18,6 +19,9 @@ pub fn path() -> PathBuf {
     path.pop();
     if path.ends_with("deps") {
         path.pop();
+    }
+    if let Some(profile) = std::env::var_os("CLEAVE_TEST_PROFILE") {
+        path.set_file_name(profile);
     }
     path.push("cleave");
     assert!(
