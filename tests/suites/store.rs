@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cleave_migrations::payment::SimulatedGatewayMigrator;
 use cleave_store::{
-    Journal, Kind, OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError,
-    is_unique_violation,
+    Journal, OpenError, SqliteOptions, Store, StoreError, Tx, Unit, UnitError, is_unique_violation,
 };
 use sea_orm::{ConnectionTrait, Statement, Value};
 use tempfile::TempDir;
@@ -301,7 +300,7 @@ async fn signals_are_raised_by_commits_only() {
 async fn two_numbers(store: &Store, keep: bool) {
     let unit: Unit<(), No> = store
         .write(async move |tx| {
-            static NUMBERED: Journal = Journal::new("numbered", &[("body", Kind::Text)]);
+            static NUMBERED: Journal = Journal::new("numbered", &["body"]);
             let two = vec!["a".into(), "b".into()];
             tx.tell("numbers", NUMBERED.append(tx, two).await?);
             let undone = tx.attempt(async |tx| {

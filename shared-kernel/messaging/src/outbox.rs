@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use cleave_store::{Journal, Kind, Signal, Tx, Unit, portions};
+use cleave_store::{Journal, Signal, Tx, Unit, portions};
 use cleave_vocabulary::Envelope;
 use sea_orm::{DbErr, QueryResult, Value};
 
@@ -25,10 +25,7 @@ pub struct Outbox;
 impl Outbox {
     /// Writes events in the unit's transaction; they go out after its commit, in this order.
     pub async fn append(tx: &Tx, events: &[Envelope]) -> Result<(), DbErr> {
-        static ROWS: Journal = Journal::new(
-            "outbox",
-            &[("subject", Kind::Text), ("envelope", Kind::Text)],
-        );
+        static ROWS: Journal = Journal::new("outbox", &["subject", "envelope"]);
         for rows in portions(events) {
             let mut values: Vec<Value> = Vec::with_capacity(rows.len() * ROWS.width());
             for event in rows {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement, Value};
 
 use crate::Tx;
-use crate::sql::values_list;
+use crate::sql::{in_list, values_list};
 
 /// A table whose rows the database numbers, to which units add rows that nothing
 /// can refuse.
@@ -16,20 +16,9 @@ use crate::sql::values_list;
 #[derive(Debug)]
 pub struct Journal {
     pub(crate) table: &'static str,
-    pub(crate) columns: &'static [(&'static str, Kind)],
+    columns: &'static [&'static str],
     /// The statements for the first few numbers of rows.
     known: OnceLock<Vec<String>>,
-}
-
-/// What a column of a journal holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A 64-bit number.
-    Integer,
-    /// Text.
-    Text,
-    /// A UUID.
-    Uuid,
 }
 
 /// Rows in one statement whose text is kept.
@@ -37,7 +26,7 @@ const FEW: usize = 4;
 
 impl Journal {
     /// Over these columns, in the order in which their values come.
-    pub const fn new(table: &'static str, columns: &'static [(&'static str, Kind)]) -> Self {
+    pub const fn new(table: &'static str, columns: &'static [&'static str]) -> Self {
         Self {
             table,
             columns,
@@ -66,15 +55,18 @@ impl Journal {
         self.columns.len()
     }
 
-    /// The names of the columns, as a statement lists them.
-    pub(crate) fn names(&self) -> String {
-        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
-        names.join(", ")
+    /// The statement for any number of rows: a list of values to each column.
+    pub(crate) fn insert_lists(&self) -> String {
+        self.insert() + &in_list("SELECT * FROM unnest", 1, self.width())
+    }
+
+    fn insert(&self) -> String {
+        format!("INSERT INTO {} ({}) ", self.table, self.columns.join(", "))
     }
 
     fn statement(&self, values: Vec<Value>) -> Statement {
         let insert = |rows: usize| {
-            let head = format!("INSERT INTO {} ({}) VALUES ", self.table, self.names());
+            let head = self.insert() + "VALUES ";
             values_list(&head, 1, self.width(), rows, "")
         };
         let rows = values.len() / self.width();

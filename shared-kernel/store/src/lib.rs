@@ -14,6 +14,7 @@
 //! and units that come while one is under way join it. What the server asks to
 //! repeat, or whose connection broke before its commit, is run again by the store.
 
+mod change;
 mod error;
 mod hub;
 mod job;
@@ -28,8 +29,9 @@ mod sqlite;
 mod store;
 mod tx;
 
+pub use change::Change;
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
-pub use journal::{Journal, Kind};
+pub use journal::Journal;
 pub use listeners::Following;
 pub use moving::{
     Before as MovedBefore, Location, MoveError, Moved, Options as MoveOptions,

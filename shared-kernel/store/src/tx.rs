@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use crate::listeners::{Listeners, News};
 use crate::postgres::{Fault, Session};
 use crate::sqlite::SharedConnection;
-use crate::{Journal, StoreError, Unit};
+use crate::{Change, Journal, StoreError, Unit};
 
 /// Something that whoever is interested wants to hear of after a commit:
 /// "the outbox has rows", "a saga may go on". Signals of one name melt together.
@@ -193,6 +193,22 @@ impl Tx {
     pub(crate) fn defer(&self, journal: &'static Journal, values: Vec<Value>) {
         if let Connection::Postgres(session) = &self.connection {
             session.defer(journal, values);
+        }
+    }
+
+    /// Changes a row on Postgres, or puts that off.
+    pub(crate) async fn change(
+        &self,
+        change: &'static Change,
+        values: Vec<Value>,
+    ) -> Result<bool, DbErr> {
+        match &self.connection {
+            Connection::Postgres(session) => {
+                let (changed, statements) = session.change(change, values).await?;
+                self.statements.fetch_add(statements, Ordering::Relaxed);
+                Ok(changed)
+            }
+            Connection::Sqlite(_) => Err(exec_error("a change for Postgres".to_owned())),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cleave_store::{Journal, Kind, PostgresOptions, Store, StoreError, Tx, Unit, UnitError};
+use cleave_store::{Journal, PostgresOptions, Store, StoreError, Tx, Unit, UnitError};
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
@@ -13,7 +13,7 @@ use super::store::{add, bench, count, error, open};
 #[derive(Debug, PartialEq, Eq)]
 struct No;
 
-static NOTES: Journal = Journal::new("note", &[("text", Kind::Text), ("size", Kind::Integer)]);
+static NOTES: Journal = Journal::new("note", &["text", "size"]);
 
 const TABLE: &str = "CREATE TABLE note (seq bigserial PRIMARY KEY, text text, size bigint)";
 
@@ -178,6 +178,7 @@ async fn rows_that_do_not_fit_cost_the_unit() {
     let misfit: Unit<()> = store
         .write(async |tx: &Tx| {
             add(tx, "a").await?;
+            note(tx, "one").await?;
             NOTES.append(tx, vec![1_i64.into(), 1_i64.into()]).await?;
             Ok(())
         })

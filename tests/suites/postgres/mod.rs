@@ -1,6 +1,7 @@
 //! Suite: what is Postgres's own. The suites of the kernel and of the contexts
 //! run over it as they are (`CLEAVE_TEST_STORE=postgres`).
 
+mod changes;
 mod groups;
 mod refusals;
 mod roles;

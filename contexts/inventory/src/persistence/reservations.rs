@@ -1,9 +1,11 @@
 //! The reservations' rows. Each change is guarded by the state it starts from,
 //! in the statement that makes it: of two that race, one finds nothing to do.
 
+use std::sync::LazyLock;
+
 use cleave_inventory_contract::port::Holding;
-use cleave_store::Tx;
 use cleave_store::sql::{execute, query, query_one};
+use cleave_store::{Change, Tx};
 use cleave_vocabulary::{CorrelationId, OrderId, Refusal, ReservationId, Timestamp};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value};
 use serde::Serialize;
@@ -41,9 +43,11 @@ pub(crate) struct Settled {
 /// Opens a reservation as held; false where the order has one, or the key is
 /// known.
 pub(crate) async fn open(tx: &Tx, new: &NewReservation) -> Result<bool, DbErr> {
-    const SQL: &str = "INSERT INTO reservations (order_id, id, state, lines, expires_at, \
-         reserve_key, correlation, created_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    static INSERT: LazyLock<Change> = LazyLock::new(|| {
+        let columns = "order_id, id, state, lines, expires_at, reserve_key, correlation, \
+            created_at, changed_at";
+        Change::insert("reservations", columns, "ON CONFLICT DO NOTHING")
+    });
     let values: Vec<Value> = vec![
         new.order.uuid().into(),
         new.id.uuid().into(),
@@ -55,7 +59,7 @@ pub(crate) async fn open(tx: &Tx, new: &NewReservation) -> Result<bool, DbErr> {
         new.at.as_micros().into(),
         new.at.as_micros().into(),
     ];
-    changed_one(tx, SQL, values).await
+    INSERT.run(tx, values).await
 }
 
 /// Leaves a tombstone for an order that has no reservation; false where it has one.

@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
-use cleave_store::Tx;
 use cleave_store::sql::{execute, query_one};
+use cleave_store::{Change, Tx};
 use cleave_vocabulary::{OrderId, PaymentId, ShipmentId, Timestamp};
 use sea_orm::{DbErr, EntityTrait, Value};
 
@@ -19,9 +19,11 @@ pub(crate) type Advanced = Result<(), Option<IllegalTransition>>;
 
 /// Writes a new order.
 pub(crate) async fn insert(tx: &Tx, row: &OrderRow) -> Result<(), DbErr> {
-    const INSERT: &str = "INSERT INTO orders (id, user_id, status, items, total_amount, currency, \
-         payment_method, shipping_address, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    static INSERT: LazyLock<Change> = LazyLock::new(|| {
+        let columns = "id, user_id, status, items, total_amount, currency, payment_method, \
+            shipping_address, version, created_at, updated_at";
+        Change::insert("orders", columns, "")
+    });
     let values: Vec<Value> = vec![
         row.id.into(),
         row.user_id.into(),
@@ -35,8 +37,7 @@ pub(crate) async fn insert(tx: &Tx, row: &OrderRow) -> Result<(), DbErr> {
         row.created_at.into(),
         row.updated_at.into(),
     ];
-    execute(tx, INSERT, values).await?;
-    Ok(())
+    INSERT.run(tx, values).await.map(drop)
 }
 
 /// One order.
@@ -58,7 +59,7 @@ pub(crate) async fn status_of(tx: &Tx, id: OrderId) -> Result<Option<Status>, Db
 
 /// Its stock is reserved.
 pub(crate) async fn confirm(tx: &Tx, id: OrderId, now: Timestamp) -> Result<Advanced, DbErr> {
-    static UPDATE: LazyLock<String> = LazyLock::new(|| guarded(Transition::Confirm, "", 0));
+    static UPDATE: LazyLock<Change> = LazyLock::new(|| guarded(Transition::Confirm, "", 0));
     advance(tx, Transition::Confirm, &UPDATE, vec![], id, now).await
 }
 
@@ -71,7 +72,7 @@ pub(crate) async fn pay(
 ) -> Result<Advanced, DbErr> {
     const SET: &str = "payment_id = $1, payment_status = CASE WHEN payment_status IN \
          ('partially_refunded', 'refunded') THEN payment_status ELSE 'completed' END, ";
-    static UPDATE: LazyLock<String> = LazyLock::new(|| guarded(Transition::Pay, SET, 1));
+    static UPDATE: LazyLock<Change> = LazyLock::new(|| guarded(Transition::Pay, SET, 1));
     let values = vec![payment.uuid().into()];
     advance(tx, Transition::Pay, &UPDATE, values, id, now).await
 }
@@ -85,7 +86,7 @@ pub(crate) async fn ship(
     now: Timestamp,
 ) -> Result<Advanced, DbErr> {
     const SET: &str = "shipment_id = $1, tracking_number = $2, shipment_status = 'in_transit', ";
-    static UPDATE: LazyLock<String> = LazyLock::new(|| guarded(Transition::Ship, SET, 2));
+    static UPDATE: LazyLock<Change> = LazyLock::new(|| guarded(Transition::Ship, SET, 2));
     let values = vec![shipment.uuid().into(), tracking_number.into()];
     advance(tx, Transition::Ship, &UPDATE, values, id, now).await
 }
@@ -93,7 +94,7 @@ pub(crate) async fn ship(
 /// It has arrived.
 pub(crate) async fn deliver(tx: &Tx, id: OrderId, now: Timestamp) -> Result<Advanced, DbErr> {
     const SET: &str = "shipment_status = 'delivered', ";
-    static UPDATE: LazyLock<String> = LazyLock::new(|| guarded(Transition::Deliver, SET, 0));
+    static UPDATE: LazyLock<Change> = LazyLock::new(|| guarded(Transition::Deliver, SET, 0));
     advance(tx, Transition::Deliver, &UPDATE, vec![], id, now).await
 }
 
@@ -109,8 +110,11 @@ pub(crate) async fn cancel(
     const SET: &str = "cancel_detail = CASE WHEN cancel_reason IS NULL THEN $1 \
          ELSE cancel_detail END, cancel_reason = COALESCE(cancel_reason, $2), ";
     static UPDATE: LazyLock<String> = LazyLock::new(|| {
-        let update = guarded(Transition::Cancel, SET, 2);
-        format!("{update} RETURNING cancel_reason, cancel_detail")
+        let Guarded { set, guard } = of(Transition::Cancel, SET, 2);
+        format!(
+            "UPDATE orders SET {set} WHERE id = $4 AND {guard} \
+             RETURNING cancel_reason, cancel_detail"
+        )
     });
     let values: Vec<Value> = vec![
         fallback.detail.clone().into(),
@@ -158,17 +162,19 @@ pub(crate) async fn book_shipment(
     tracking_number: &str,
     now: Timestamp,
 ) -> Result<(), DbErr> {
-    const UPDATE: &str = "UPDATE orders SET shipment_id = $1, tracking_number = $2, \
-         shipment_status = COALESCE(shipment_status, 'scheduled'), \
-         version = version + 1, updated_at = $3 WHERE id = $4";
+    static UPDATE: LazyLock<Change> = LazyLock::new(|| {
+        let set = "shipment_id = $1, tracking_number = $2, \
+            shipment_status = COALESCE(shipment_status, 'scheduled'), \
+            version = version + 1, updated_at = $3";
+        Change::update("orders", 4, set, ("id", 4), "")
+    });
     let values: Vec<Value> = vec![
         shipment.uuid().into(),
         tracking_number.into(),
         now.as_micros().into(),
         id.uuid().into(),
     ];
-    execute(tx, UPDATE, values).await?;
-    Ok(())
+    UPDATE.run(tx, values).await.map(drop)
 }
 
 /// How its payment stands, as the payment context says.
@@ -227,33 +233,44 @@ pub(crate) async fn note_shipment_cancelled(
 }
 
 /// The update of a transition: `set` fills the first `bound` placeholders.
-fn guarded(transition: Transition, set: &str, bound: u32) -> String {
+fn guarded(transition: Transition, set: &str, bound: usize) -> Change {
+    let Guarded { set, guard } = of(transition, set, bound);
+    Change::update("orders", bound + 2, &set, ("id", bound + 2), &guard)
+}
+
+/// What a transition makes of an order, and which orders it may start from.
+struct Guarded {
+    set: String,
+    guard: String,
+}
+
+fn of(transition: Transition, set: &str, bound: usize) -> Guarded {
     let from: Vec<_> = transition
         .from()
         .iter()
         .map(|it| format!("'{it}'"))
         .collect();
-    format!(
-        "UPDATE orders SET {set}status = '{to}', version = version + 1, updated_at = ${at} \
-         WHERE id = ${id} AND status IN ({from})",
-        to = transition.to(),
-        at = bound + 1,
-        id = bound + 2,
-        from = from.join(", "),
-    )
+    Guarded {
+        set: format!(
+            "{set}status = '{to}', version = version + 1, updated_at = ${at}",
+            to = transition.to(),
+            at = bound + 1,
+        ),
+        guard: format!("status IN ({})", from.join(", ")),
+    }
 }
 
 async fn advance(
     tx: &Tx,
     transition: Transition,
-    update: &str,
+    update: &'static Change,
     mut values: Vec<Value>,
     id: OrderId,
     now: Timestamp,
 ) -> Result<Advanced, DbErr> {
     values.push(now.as_micros().into());
     values.push(id.uuid().into());
-    if execute(tx, update, values).await? > 0 {
+    if update.run(tx, values).await? {
         return Ok(Ok(()));
     }
     let status = status_of(tx, id).await?;

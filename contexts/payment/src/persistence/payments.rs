@@ -2,8 +2,10 @@
 //! charge of it, or the tombstone of a refund that came first. That the charge
 //! has no row of its own saves a third of what an order costs here.
 
-use cleave_store::Tx;
+use std::sync::LazyLock;
+
 use cleave_store::sql::execute;
+use cleave_store::{Change, Tx};
 use cleave_vocabulary::{Currency, Money, OrderId, PaymentId, Timestamp, TransactionId, UserId};
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect};
@@ -42,10 +44,11 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The status of a tombstone, which is not one of a payment.
 const VOID: &str = "void";
 
-const INSERT: &str = "INSERT INTO payments \
-    (id, order_id, user_id, status, charge_key, transaction_id, method, charge_amount, currency, \
-    version, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+static INSERT: LazyLock<Change> = LazyLock::new(|| {
+    let columns = "id, order_id, user_id, status, charge_key, transaction_id, method, \
+        charge_amount, currency, version, created_at, updated_at";
+    Change::insert("payments", columns, "ON CONFLICT DO NOTHING")
+});
 
 /// Writes a new payment; false where its order has one (or a tombstone), or its
 /// key belongs to another.
@@ -64,7 +67,7 @@ pub(crate) async fn insert(tx: &Tx, payment: &Payment) -> Result<bool, DbErr> {
         payment.created_at.as_micros().into(),
         payment.updated_at.as_micros().into(),
     ];
-    Ok(execute(tx, INSERT, values).await? == 1)
+    INSERT.run(tx, values).await
 }
 
 const INSERT_VOID: &str = "INSERT INTO payments \
@@ -108,26 +111,33 @@ pub(crate) async fn shift(
     Ok(execute(tx, MOVE, values).await? == 1)
 }
 
-const SETTLE: &str = "UPDATE payments SET status = $1, gateway_reference = $2, \
-    failure_code = $3, failure_message = $4, updated_at = $5, version = version + 1 \
-    WHERE id = $6 AND (status = 'pending' OR status = 'queued' OR status = 'unknown')";
+static SETTLE: LazyLock<Change> =
+    LazyLock::new(|| settlement("(status = 'pending' OR status = 'queued' OR status = 'unknown')"));
 
 /// Records the gateway's word on a charge; false where that was done before.
 pub(crate) async fn settle(tx: &Tx, settled: &Payment) -> Result<bool, DbErr> {
-    write_settlement(tx, SETTLE, settled).await
+    write_settlement(tx, &SETTLE, settled).await
 }
 
-const SETTLE_QUEUED: &str = "UPDATE payments SET status = $1, gateway_reference = $2, \
-    failure_code = $3, failure_message = $4, updated_at = $5, version = version + 1 \
-    WHERE id = $6 AND status = 'queued'";
+static SETTLE_QUEUED: LazyLock<Change> = LazyLock::new(|| settlement("status = 'queued'"));
+
+fn settlement(guard: &str) -> Change {
+    let set = "status = $1, gateway_reference = $2, failure_code = $3, failure_message = $4, \
+        updated_at = $5, version = version + 1";
+    Change::update("payments", 6, set, ("id", 6), guard)
+}
 
 /// Calls off a charge that nobody is asking the gateway for; false where
 /// somebody has begun to.
 pub(crate) async fn settle_queued(tx: &Tx, voided: &Payment) -> Result<bool, DbErr> {
-    write_settlement(tx, SETTLE_QUEUED, voided).await
+    write_settlement(tx, &SETTLE_QUEUED, voided).await
 }
 
-async fn write_settlement(tx: &Tx, sql: &str, settled: &Payment) -> Result<bool, DbErr> {
+async fn write_settlement(
+    tx: &Tx,
+    update: &'static Change,
+    settled: &Payment,
+) -> Result<bool, DbErr> {
     let failure = settled.failure.as_ref();
     let values = [
         settled.status.as_str().into(),
@@ -137,7 +147,7 @@ async fn write_settlement(tx: &Tx, sql: &str, settled: &Payment) -> Result<bool,
         settled.updated_at.as_micros().into(),
         settled.id.uuid().into(),
     ];
-    Ok(execute(tx, sql, values).await? == 1)
+    update.run(tx, values).await
 }
 
 const SET_ASIDE: &str = "UPDATE payments SET refunding_amount = refunding_amount + $1, \

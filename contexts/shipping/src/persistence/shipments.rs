@@ -1,8 +1,10 @@
 //! The table `shipments`: a row for each order, with its shipment, the carrier's
 //! refusal, or the tombstone of a cancellation that came first.
 
-use cleave_store::Tx;
+use std::sync::LazyLock;
+
 use cleave_store::sql::execute;
+use cleave_store::{Change, Tx};
 use cleave_vocabulary::{OrderId, ShipmentId, Timestamp, UserId};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ExprTrait, QueryOrder, QuerySelect};
@@ -41,10 +43,11 @@ const VOID: &str = "void";
 /// The status of an attempt that the carrier refused.
 const REFUSED: &str = "refused";
 
-const INSERT: &str = "INSERT INTO shipments \
-    (id, order_id, user_id, schedule_key, status, carrier, tracking_number, correlation_id, \
-    due_at, version, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+static INSERT: LazyLock<Change> = LazyLock::new(|| {
+    let columns = "id, order_id, user_id, schedule_key, status, carrier, tracking_number, \
+        correlation_id, due_at, version, created_at, updated_at";
+    Change::insert("shipments", columns, "ON CONFLICT DO NOTHING")
+});
 
 /// Writes a new shipment; false where its order has something already, or its
 /// key belongs to another.
@@ -63,7 +66,7 @@ pub(crate) async fn insert(tx: &Tx, shipment: &Shipment) -> Result<bool, DbErr> 
         shipment.created_at.as_micros().into(),
         shipment.updated_at.as_micros().into(),
     ];
-    Ok(execute(tx, INSERT, values).await? == 1)
+    INSERT.run(tx, values).await
 }
 
 const INSERT_REFUSED: &str = "INSERT INTO shipments \

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use cleave_store::Tx;
 use cleave_store::sql::{execute, query, query_one};
+use cleave_store::{Change, Tx};
 use cleave_vocabulary::{SagaId, Timestamp};
 use sea_orm::{DbErr, Value};
 use uuid::Uuid;
@@ -14,10 +14,11 @@ use crate::position::Position;
 
 /// Writes a new saga.
 pub(crate) async fn insert(tx: &Tx, row: &Row) -> Result<(), DbErr> {
-    let sql = "INSERT INTO saga (id, kind, version, subject, status, phase, step, state, attempt, \
-        tries, asked, data, correlation, trace, owner, fence, due_at, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-        $19)";
+    static INSERT: LazyLock<Change> = LazyLock::new(|| {
+        let columns = "id, kind, version, subject, status, phase, step, state, attempt, tries, \
+            asked, data, correlation, trace, owner, fence, due_at, created_at, updated_at";
+        Change::insert("saga", columns, "")
+    });
     let values: [Value; 19] = [
         row.id.uuid().into(),
         row.kind.as_str().into(),
@@ -43,7 +44,7 @@ pub(crate) async fn insert(tx: &Tx, row: &Row) -> Result<(), DbErr> {
         row.created_at.as_micros().into(),
         row.updated_at.as_micros().into(),
     ];
-    execute(tx, sql, values).await.map(drop)
+    INSERT.run(tx, values).await.map(drop)
 }
 
 pub(super) fn index(step: usize) -> Value {
@@ -117,9 +118,8 @@ impl Commit<'_> {
             Hold::Released(at) => values.push(at.map(Timestamp::as_micros).into()),
         }
         values.extend(guard(self.id, self.fence, self.from));
-        let sql = UPDATES[usize::from(self.cancelled)][self.hold.variant()].as_str();
-        let done = execute(tx, sql, values).await?;
-        if done == 1 {
+        let update = &UPDATES[usize::from(self.cancelled)][self.hold.variant()];
+        if update.run(tx, values).await? {
             return Ok(None);
         }
         missed(tx, self.id, self.fence, self.from).await.map(Some)
@@ -128,24 +128,34 @@ impl Commit<'_> {
 
 /// The statements that move a row: not cancelled and cancelled, by what becomes
 /// of the claim. One that stays as it is must not touch the index over it.
-static UPDATES: LazyLock<[[String; 3]; 2]> = LazyLock::new(|| {
+static UPDATES: LazyLock<[[Change; 3]; 2]> = LazyLock::new(|| {
     let holds = ["", ", due_at = $11", ", owner = NULL, due_at = $11"];
     ["NULL", "NOT NULL"].map(|cancelled| holds.map(|hold| update(hold, cancelled)))
 });
 
-fn update(hold: &str, cancelled: &str) -> String {
+fn update(hold: &str, cancelled: &str) -> Change {
     let first = if hold.is_empty() { 11 } else { 12 };
-    format!(
-        "UPDATE saga SET status = $1, phase = $2, step = $3, state = $4, attempt = $5, \
-         tries = $6, asked = $7, error = $8, data = $9, updated_at = $10{hold} WHERE {} \
-         AND cancel_reason IS {cancelled}",
-        guarded(first)
-    )
+    let set = format!(
+        "status = $1, phase = $2, step = $3, state = $4, attempt = $5, tries = $6, asked = $7, \
+         error = $8, data = $9, updated_at = $10{hold}"
+    );
+    let guard = format!(
+        "{} AND cancel_reason IS {cancelled}",
+        each_is(&GUARD[1..], first + 1)
+    );
+    let width = first + GUARD.len() - 1;
+    Change::update("saga", width, &set, (GUARD[0], first), &guard)
 }
+
+/// The columns that [`guard`] gives the values of.
+const GUARD: [&str; 7] = ["id", "fence", "phase", "step", "state", "attempt", "asked"];
 
 /// The condition that [`guard`] gives the values of, from the `first` place on.
 fn guarded(first: usize) -> String {
-    let columns = ["id", "fence", "phase", "step", "state", "attempt", "asked"];
+    each_is(&GUARD, first)
+}
+
+fn each_is(columns: &[&str], first: usize) -> String {
     let each: Vec<_> = columns
         .iter()
         .zip(first..)

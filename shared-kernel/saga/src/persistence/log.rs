@@ -1,7 +1,7 @@
 //! The log's rows.
 
 use cleave_store::sql::{in_list, query};
-use cleave_store::{Journal, Kind, Tx};
+use cleave_store::{Journal, Tx};
 use cleave_vocabulary::{SagaId, Timestamp};
 use sea_orm::{DbErr, QueryResult, Value};
 
@@ -43,14 +43,7 @@ pub(crate) async fn append(
 static LOG: Journal = Journal::new(
     "saga_log",
     &[
-        ("saga_id", Kind::Uuid),
-        ("at", Kind::Integer),
-        ("phase", Kind::Text),
-        ("step", Kind::Integer),
-        ("name", Kind::Text),
-        ("outcome", Kind::Text),
-        ("attempt", Kind::Integer),
-        ("detail", Kind::Text),
+        "saga_id", "at", "phase", "step", "name", "outcome", "attempt", "detail",
     ],
 );
 

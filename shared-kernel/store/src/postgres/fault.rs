@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Full,
     /// A statement failed by what it asked for.
     Statement,
+    /// A row was not changed of which a unit had been told that it was.
+    Misjudged,
     /// A query that ran without a transaction had more than one statement.
     Several,
 }

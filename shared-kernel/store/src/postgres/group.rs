@@ -22,7 +22,7 @@ use super::Fault;
 use super::caution::{Caution, Manner};
 use super::fault::is_rollback;
 use super::lane::Lane;
-use super::session::{Link, Open};
+use super::session::{Extent, Link, Open};
 use super::target::Purpose;
 use crate::job::Job;
 use crate::tx::Effects;
@@ -143,7 +143,7 @@ impl Lane {
         if self.line.given_up() {
             return vec![first];
         }
-        let Ok(open) = self.begin(BEGIN).await else {
+        let Ok(open) = self.begin(BEGIN, Extent::Group).await else {
             return vec![first];
         };
         let mut group = Group::default();

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fault::is_rollback;
 use super::group::Waiting;
-use super::session::{Link, Open, within};
+use super::session::{Extent, Link, Open, within};
 use super::target::{Purpose, Target};
 use super::{Fault, Session};
 use crate::hub::Hub;
@@ -218,7 +218,7 @@ impl Lane {
         let opened = if self.is_single(&*job) {
             self.without_transaction().await
         } else {
-            self.begin("BEGIN").await
+            self.begin("BEGIN", Extent::Alone).await
         };
         let open = match opened {
             Ok(open) => open,
@@ -345,7 +345,7 @@ impl Lane {
     }
 
     /// A connection with an open transaction.
-    pub(super) async fn begin(&self, how: &'static str) -> sqlx::Result<Open> {
+    pub(super) async fn begin(&self, how: &'static str, extent: Extent) -> sqlx::Result<Open> {
         let link = self.link().await?;
         if let Err(error) = self.say(&link, how).await {
             // The others are as old, and most likely as broken.
@@ -353,11 +353,11 @@ impl Lane {
             return Err(error);
         }
         self.line.reached();
-        Ok(Open::new(link, false))
+        Ok(Open::new(link, extent))
     }
 
     async fn without_transaction(&self) -> sqlx::Result<Open> {
-        Ok(Open::new(self.link().await?, true))
+        Ok(Open::new(self.link().await?, Extent::Single))
     }
 
     /// Runs what has no parameters and no rows.
@@ -395,7 +395,7 @@ impl Lane {
 
     /// Leaves no transaction open; a connection that cannot say so is dropped.
     pub(super) async fn undo(&self, open: Open) {
-        if open.single || self.say(&open.link, "ROLLBACK").await.is_ok() {
+        if open.extent == Extent::Single || self.say(&open.link, "ROLLBACK").await.is_ok() {
             self.give_back(open.link);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sea_orm::{DbErr, RuntimeErr, Statement, Value, Values};
+use sea_orm::{DbBackend, DbErr, RuntimeErr, Statement, Value, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, Postgres};
 use sqlx::query::Query;
@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::Fault;
 use super::pending::Pending;
-use crate::{Journal, StoreError};
+use crate::{Change, Journal, StoreError};
 
 /// A connection, shared by the lane that owns it with the unit that runs on it.
 /// sea-orm wants connections `Sync`; only a unit that joins two statements waits
@@ -25,8 +25,18 @@ pub(super) type Link = Arc<tokio::sync::Mutex<PgConnection>>;
 pub(super) struct Open {
     pub(super) link: Link,
     pub(super) pending: Arc<Pending>,
-    /// Whether there is no transaction: only one statement may run.
-    pub(super) single: bool,
+    pub(super) extent: Extent,
+}
+
+/// How much runs on a connection before it is somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// One statement without a transaction.
+    Single,
+    /// A transaction of one unit.
+    Alone,
+    /// A transaction that several may share.
+    Group,
 }
 
 /// The transaction of one unit.
@@ -44,11 +54,11 @@ pub(crate) struct Session {
 }
 
 impl Open {
-    pub(super) fn new(link: Link, single: bool) -> Self {
+    pub(super) fn new(link: Link, extent: Extent) -> Self {
         Self {
             link,
             pending: Arc::default(),
-            single,
+            extent,
         }
     }
 }
@@ -98,15 +108,42 @@ impl Session {
         self.open.pending.add(journal, values);
     }
 
+    /// Changes a row, or puts that off; and how many statements that took.
+    pub(crate) async fn change(
+        &self,
+        change: &'static Change,
+        values: Vec<Value>,
+    ) -> Result<(bool, u64), DbErr> {
+        if self.open.extent != Extent::Group {
+            let statement = change.statement(DbBackend::Postgres, values);
+            let done = self.execute(statement).await?;
+            return Ok((done.rows_affected() == 1, 1));
+        }
+        self.writes(true);
+        let mut statements = 0;
+        if let Err(values) = self.open.pending.change(change, values) {
+            statements = self.write_pending().await?;
+            // Nothing waits any more that could be in its way.
+            drop(self.open.pending.change(change, values));
+        }
+        Ok((true, statements))
+    }
+
     /// Writes what was put off; how many statements it took.
     pub(crate) async fn write_pending(&self) -> Result<u64, DbErr> {
         let mut statements = 0;
         for rows in self.open.pending.take() {
-            let insert = rows.insert().inspect_err(|_| {
+            let expected = rows.expected();
+            let statement = rows.statement().inspect_err(|_| {
                 self.fault.lock().get_or_insert(Fault::Statement);
             })?;
-            let run = async |open: &mut PgConnection| insert.execute(open).await;
-            self.run(run, DbErr::Exec).await?;
+            let run = async |open: &mut PgConnection| statement.execute(open).await;
+            let done = self.run(run, DbErr::Exec).await?;
+            if expected.is_some_and(|rows| rows != done.rows_affected()) {
+                self.fault.lock().get_or_insert(Fault::Misjudged);
+                let other = "a row that was to be changed was another by then";
+                return Err(DbErr::Exec(RuntimeErr::Internal(other.to_owned())));
+            }
             statements += 1;
         }
         Ok(statements)
@@ -178,7 +215,7 @@ impl Session {
         statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
         failed: fn(RuntimeErr) -> DbErr,
     ) -> Result<T, DbErr> {
-        if self.open.single && self.run.fetch_add(1, Ordering::Relaxed) > 0 {
+        if self.open.extent == Extent::Single && self.run.fetch_add(1, Ordering::Relaxed) > 0 {
             self.fault.lock().get_or_insert(Fault::Several);
         }
         if self.fault().is_some() {

@@ -14,6 +14,17 @@ use crate::{OpenError, PostgresOptions};
 
 /// The oldest server that will do, as `server_version_num` counts.
 const OLDEST: i64 = 150_000;
+/// Units reach rows by their keys, and those rows are in the server's memory. The
+/// planner is told so, because what it knows of a table that has just filled, and of
+/// lists that a statement joins with it, would make it read all of the table.
+const BY_KEY: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("seq_page_cost", "0.01"),
+    ("random_page_cost", "0.01"),
+];
+
 /// Prepared statements kept for each connection.
 const STATEMENTS: usize = 512;
 /// What may stand behind the question mark of a URL; `schema` is ours.
@@ -153,7 +164,7 @@ impl Target {
         let connect =
             connect.options(limits.map(|(name, limit)| (*name, limit.as_millis().max(1))));
         if purpose == Purpose::Write {
-            return connect;
+            return connect.options(BY_KEY);
         }
         connect.options([
             ("default_transaction_isolation", "repeatable read"),

@@ -1,7 +1,9 @@
 //! The table `idempotency`: one row for each key, written in the unit of its effect.
 
-use cleave_store::Tx;
+use std::sync::LazyLock;
+
 use cleave_store::sql::{execute, query_one};
+use cleave_store::{Change, Tx};
 use cleave_vocabulary::Timestamp;
 use http::{HeaderValue, StatusCode};
 use sea_orm::{DbErr, QueryResult};
@@ -13,9 +15,10 @@ use super::seal::Seal;
 /// Rows that one unit of a sweep deletes: it shares its writer with orders.
 pub(super) const SWEPT_AT_ONCE: u64 = 500;
 
-const INSERT: &str = "INSERT INTO idempotency \
-    (key_hash, digest, status, location, etag, body, sealed, created_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key_hash) DO NOTHING";
+static INSERT: LazyLock<Change> = LazyLock::new(|| {
+    let columns = "key_hash, digest, status, location, etag, body, sealed, created_at";
+    Change::insert("idempotency", columns, "ON CONFLICT (key_hash) DO NOTHING")
+});
 
 const FIND: &str = "SELECT digest, status, location, etag, body, sealed, created_at \
     FROM idempotency WHERE key_hash = $1";
@@ -66,7 +69,7 @@ pub(super) async fn insert(
         answer.sealed.into(),
         place.at.as_micros().into(),
     ];
-    Ok(execute(tx, INSERT, values).await? == 1)
+    INSERT.run(tx, values).await
 }
 
 fn text(value: Option<&HeaderValue>) -> Option<String> {

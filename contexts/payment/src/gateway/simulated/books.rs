@@ -2,8 +2,10 @@
 //! it came to. One row to a key, so that a key takes money at most once; on the
 //! way of every order it costs one statement.
 
+use std::sync::LazyLock;
+
 use cleave_store::sql::{execute, in_list, query, query_one, signed};
-use cleave_store::{Tx, Unit, UnitError};
+use cleave_store::{Change, Tx, Unit, UnitError};
 use cleave_vocabulary::{Money, Refusal, Timestamp};
 use sea_orm::{DbErr, QueryResult, Value};
 
@@ -32,9 +34,14 @@ const VOIDED: &str = "voided";
 /// A flaky charge that has not succeeded yet.
 const FAILING: &str = "failing";
 
-const BOOK: &str = "INSERT INTO gateway_charges \
-    (reference, key, amount, currency, outcome, message, created_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING";
+static BOOK: LazyLock<Change> = LazyLock::new(|| {
+    let columns = "reference, key, amount, currency, outcome, message, created_at";
+    Change::insert(
+        "gateway_charges",
+        columns,
+        "ON CONFLICT (reference) DO NOTHING",
+    )
+});
 
 /// Writes the charge unless its key is written already; gives the outcome that holds.
 pub(super) async fn book(tx: &Tx, charge: &Booked) -> Unit<ChargeOutcome, Refusal> {
@@ -42,8 +49,7 @@ pub(super) async fn book(tx: &Tx, charge: &Booked) -> Unit<ChargeOutcome, Refusa
         Verdict::Taken => (TAKEN, None),
         Verdict::Declined(message) => (DECLINED, Some(message.clone())),
     };
-    let inserted = execute(tx, BOOK, values(charge, outcome, message)).await?;
-    if inserted == 1 {
+    if BOOK.run(tx, values(charge, outcome, message)).await? {
         return Ok(of(charge));
     }
     settled(tx, charge).await
