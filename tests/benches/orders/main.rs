@@ -7,6 +7,7 @@
 //! cargo bench -p cleave-tests --bench orders -- --quick   # a few seconds
 //! cargo bench -p cleave-tests --bench orders -- --orders 100000   # does it stay as fast, and as small?
 //! cargo bench -p cleave-tests --bench orders -- --ways            # on Postgres, over NATS, in several processes
+//! cargo bench -p cleave-tests --bench orders -- --ways apart      # of these, what has the word in its name
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(
@@ -20,6 +21,7 @@ mod byhand;
 mod disk;
 mod load;
 mod pgbench;
+mod processor;
 mod server;
 mod ways;
 
@@ -34,8 +36,8 @@ struct Options {
     pass: Duration,
     /// Orders to place in one go, to see whether cost and memory stay flat.
     orders: Option<u64>,
-    /// Compare the ways to run the contexts.
-    ways: bool,
+    /// Compare the ways to run the contexts: those that have this in their name.
+    ways: Option<String>,
 }
 
 fn options() -> Options {
@@ -48,7 +50,12 @@ fn options() -> Options {
     Options {
         pass: Duration::from_secs(if quick { 3 } else { 10 }),
         orders: number("--orders"),
-        ways: words.iter().any(|word| word == "--ways"),
+        ways: words.iter().position(|word| word == "--ways").map(|place| {
+            let next = words.get(place + 1);
+            next.filter(|word| !word.starts_with("--"))
+                .cloned()
+                .unwrap_or_default()
+        }),
     }
 }
 
@@ -70,10 +77,10 @@ async fn measure() {
         "fdatasync of 4 KiB, appended: {:.0} µs at the median",
         disk::sync_cost().as_secs_f64() * 1e6
     );
-    match options.orders {
-        Some(orders) => flat(orders).await,
-        None if options.ways => ways::side_by_side(options.pass).await,
-        None => table(options.pass).await,
+    match (options.orders, options.ways) {
+        (Some(orders), _) => flat(orders).await,
+        (None, Some(word)) => ways::side_by_side(options.pass, &word).await,
+        (None, None) => table(options.pass).await,
     }
 }
 

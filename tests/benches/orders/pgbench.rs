@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use cleave_tests::postgres::Server;
+use crate::ways::{Way, fresh};
 
 const SCHEMA: &str = "
 CREATE SCHEMA hand_order; CREATE SCHEMA hand_stock; CREATE SCHEMA hand_pay; CREATE SCHEMA hand_ship;
@@ -53,15 +53,11 @@ COMMIT;
 const ITEMS: &str = r#"[{"product_id"="prd_01h455vb4pex5vsknk084sn02q","quantity"=1},{"product_id"="prd_01h455vb4pex5vsknk084sn02r","quantity"=1},{"product_id"="prd_01h455vb4pex5vsknk084sn02s","quantity"=1}]"#;
 
 /// Orders a second over so many connections to a fresh database, which `way` leads to.
-pub(crate) async fn orders_per_second(
-    server: &Server,
-    way: impl Fn(&str) -> String,
-    span: Duration,
-    connections: u64,
-) -> f64 {
+pub(crate) async fn orders_per_second(way: Way, span: Duration, connections: u64) -> f64 {
+    let server = fresh();
     let url = server.database().await;
     cleave_tests::postgres::run(&url, SCHEMA).await;
-    let url = way(&url);
+    let url = way(&server, &url);
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("order.sql");
     // To pgbench a colon begins a variable, in a string too.

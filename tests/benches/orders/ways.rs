@@ -16,31 +16,34 @@ use cleave_vocabulary::SystemClock;
 
 use crate::load::{Load, Pass};
 use crate::pgbench;
+use crate::processor;
 use crate::server::Server;
 
 /// As it is by default, with each write on the disk.
 const DURABLE: &str = "-c fsync=on -c autovacuum=on";
 const CONNECTIONS: u64 = 64;
+const SQLITE: &str = "SQLite, one process";
+const WHOLE: &str = "Postgres, one process";
+const BY_SOCKET: &str = "Postgres by its socket, one process";
 
-pub(crate) async fn side_by_side(pass: Duration) {
+/// Each way whose name has the word, and what it is held against.
+pub(crate) async fn side_by_side(pass: Duration, word: &str) {
+    let wanted = |name: &str| name.contains(word);
     println!("\nway                                      orders/s  POST p50  paid p50   paid p99");
-    let server = Server::start();
-    let base = server.url("");
-    measure("SQLite, one process", &[base], pass).await;
-    drop(server);
-
-    let postgres = postgres::Server::start(DURABLE);
-    let tcp = |url: &str| url.to_owned();
-    let socket = |url: &str| postgres.by_socket(url);
-    let whole = one_process("Postgres, one process", &postgres, tcp, pass).await;
-    let beside = one_process(
-        "Postgres by its socket, one process",
-        &postgres,
-        socket,
-        pass,
-    )
-    .await;
-
+    println!("    and the processors' time that an order took, in µs");
+    if wanted(SQLITE) {
+        let server = Server::start();
+        let base = server.url("");
+        measure(SQLITE, &[base], pass).await;
+    }
+    let mut whole = None;
+    if wanted(WHOLE) {
+        whole = Some(one_process(WHOLE, by_port, pass).await);
+    }
+    let mut beside = None;
+    if wanted(BY_SOCKET) {
+        beside = Some(one_process(BY_SOCKET, postgres::Server::by_socket, pass).await);
+    }
     let all = CONTEXTS.join(",");
     for (name, parts) in [
         (
@@ -50,46 +53,71 @@ pub(crate) async fn side_by_side(pass: Duration) {
         ("Postgres, NATS, two replicas", &[&all, &all]),
         ("Postgres, NATS, each context apart", &CONTEXTS),
     ] {
-        let settings = schemas(&postgres, tcp).await;
-        let settings: Vec<(&str, &str)> = settings
-            .iter()
-            .map(|(name, url)| (name.as_str(), url.as_str()))
-            .collect();
-        let deployment = Deployment::start_demo(parts, &settings).await;
-        let fronts: Vec<_> = (0..parts.len())
-            .filter(|part| parts[*part].contains("order"))
-            .map(|part| deployment.program(part).url())
-            .collect();
-        let rate = measure(name, &fronts, pass).await;
-        println!(
-            "{:>48.0} % of Postgres in one process",
-            rate * 100.0 / whole
-        );
-        deployment.stop_all();
+        if wanted(name) {
+            let rate = several(name, parts, pass).await;
+            if let Some(whole) = whole {
+                let share = rate * 100.0 / whole;
+                println!("{share:>48.0} % of Postgres in one process");
+            }
+        }
     }
-    println!("\nby hand, pgbench, the same five transactions an order:");
-    let limit = pgbench::orders_per_second(&postgres, tcp, pass, CONNECTIONS).await;
-    of_the_limit("Postgres", whole, limit);
-    let limit = pgbench::orders_per_second(&postgres, socket, pass, CONNECTIONS).await;
-    of_the_limit("Postgres by its socket", beside, limit);
-    publishing().await;
+    if let Some(whole) = whole {
+        let limit = pgbench::orders_per_second(by_port, pass, CONNECTIONS).await;
+        of_the_limit("Postgres", whole, limit);
+    }
+    if let Some(beside) = beside {
+        let limit =
+            pgbench::orders_per_second(postgres::Server::by_socket, pass, CONNECTIONS).await;
+        of_the_limit("Postgres by its socket", beside, limit);
+    }
+    if wanted("publishing") {
+        publishing().await;
+    }
+}
+
+/// The contexts in several processes, each on Postgres.
+async fn several(name: &str, parts: &[&str], pass: Duration) -> f64 {
+    let postgres = fresh();
+    let settings = schemas(&postgres, by_port).await;
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, url)| (name.as_str(), url.as_str()))
+        .collect();
+    let deployment = Deployment::start_demo(parts, &settings).await;
+    let fronts: Vec<_> = (0..parts.len())
+        .filter(|part| parts[*part].contains("order"))
+        .map(|part| deployment.program(part).url())
+        .collect();
+    let rate = measure(name, &fronts, pass).await;
+    deployment.stop_all();
+    rate
 }
 
 /// Every context in one process on Postgres, which `way` leads to.
-async fn one_process(
-    name: &str,
-    postgres: &postgres::Server,
-    way: impl Fn(&str) -> String,
-    pass: Duration,
-) -> f64 {
-    let server = Server::start_with(&schemas(postgres, way).await);
+async fn one_process(name: &str, way: Way, pass: Duration) -> f64 {
+    let postgres = fresh();
+    let server = Server::start_with(&schemas(&postgres, way).await);
     let base = server.url("");
     measure(name, &[base], pass).await
 }
 
+/// How a server is reached: the URL to use, of one that it gave.
+pub(crate) type Way = fn(&postgres::Server, &str) -> String;
+
+fn by_port(_: &postgres::Server, url: &str) -> String {
+    url.to_owned()
+}
+
+/// A server that has nothing to tidy up behind whoever was measured before.
+pub(crate) fn fresh() -> postgres::Server {
+    postgres::Server::start(DURABLE)
+}
+
 fn of_the_limit(name: &str, rate: f64, limit: f64) {
     let share = rate * 100.0 / limit;
-    println!("{name}: {limit:.0} orders/s, of which one process does {share:.0} %");
+    println!(
+        "{name}, pgbench, the same five transactions by hand: {limit:.0} orders/s, of which one process does {share:.0} %"
+    );
 }
 
 /// Events that the broker has stored, a second: one after the other, and with so
@@ -132,11 +160,11 @@ async fn publishing() {
 }
 
 /// A fresh schema for each context.
-async fn schemas(server: &postgres::Server, way: impl Fn(&str) -> String) -> Vec<(String, String)> {
+async fn schemas(server: &postgres::Server, way: Way) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     for context in CONTEXTS {
         let name = format!("DATABASE__{}__URL", context.to_uppercase());
-        settings.push((name, way(&server.schema().await)));
+        settings.push((name, way(server, &server.schema().await)));
     }
     settings
 }
@@ -145,7 +173,9 @@ async fn schemas(server: &postgres::Server, way: impl Fn(&str) -> String) -> Vec
 async fn measure(name: &str, fronts: &[String], pass: Duration) -> f64 {
     let load = Load::new(fronts).await;
     load.run(4, Duration::from_secs(2), Pass::Plain).await;
+    let used = processor::used();
     let plain = load.run(CONNECTIONS, pass, Pass::Plain).await;
+    let used = processor::since(&used, plain.orders());
     let paid = load.run(CONNECTIONS, pass / 2, Pass::UntilPaid).await;
     let rate = plain.fulfilled_per_second();
     println!(
@@ -154,5 +184,6 @@ async fn measure(name: &str, fronts: &[String], pass: Duration) -> f64 {
         paid.paid(50),
         paid.paid(99),
     );
+    println!("    {used}");
     rate
 }
