@@ -14,9 +14,10 @@ use crate::{OpenError, PostgresOptions};
 
 /// The oldest server that will do, as `server_version_num` counts.
 const OLDEST: i64 = 150_000;
-/// Units reach rows by their keys, and those rows are in the server's memory. The
-/// planner is told so, because what it knows of a table that has just filled, and of
-/// lists that a statement joins with it, would make it read all of the table.
+/// Units and queries reach rows by their keys, and those rows are in the server's
+/// memory. The planner is told so, because what it knows of a table that has just
+/// filled, and of lists that a statement joins with it, would make it read all of the
+/// table.
 const BY_KEY: [(&str, &str); 5] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -163,8 +164,9 @@ impl Target {
         let limits = self.limits.iter();
         let connect =
             connect.options(limits.map(|(name, limit)| (*name, limit.as_millis().max(1))));
+        let connect = connect.options(BY_KEY);
         if purpose == Purpose::Write {
-            return connect.options(BY_KEY);
+            return connect;
         }
         connect.options([
             ("default_transaction_isolation", "repeatable read"),
