@@ -66,22 +66,32 @@ fn read(from: &QueryResult) -> Result<Entry, DbErr> {
 
 /// The lines of these sagas, in order.
 pub(crate) async fn entries(tx: &Tx, sagas: &[SagaId]) -> Result<Vec<Entry>, DbErr> {
-    const OF: &str = "SELECT seq, saga_id, at, phase, step, name, outcome, attempt, detail \
-         FROM saga_log WHERE saga_id IN ";
+    entries_behind(tx, sagas, 0).await
+}
+
+/// The lines of the sagas about `subject` behind `after`, in order. The sagas are
+/// looked for first: of a join Postgres can believe that it is best answered by reading
+/// the whole log in its order.
+pub(crate) async fn entries_about(tx: &Tx, subject: &str, after: i64) -> Result<Vec<Entry>, DbErr> {
+    let found = query(
+        tx,
+        "SELECT id FROM saga WHERE subject = $1",
+        [subject.into()],
+    )
+    .await?;
+    let sagas: Result<Vec<_>, _> = found.iter().map(|row| row.try_get("", "id")).collect();
+    let sagas: Vec<_> = sagas?.into_iter().map(SagaId::from_uuid).collect();
+    entries_behind(tx, &sagas, after).await
+}
+
+async fn entries_behind(tx: &Tx, sagas: &[SagaId], after: i64) -> Result<Vec<Entry>, DbErr> {
+    const BEHIND: &str = "SELECT seq, saga_id, at, phase, step, name, outcome, attempt, detail \
+         FROM saga_log WHERE seq > $1 AND saga_id IN ";
     if sagas.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = in_list(OF, 1, sagas.len()) + " ORDER BY seq";
+    let sql = in_list(BEHIND, 2, sagas.len()) + " ORDER BY seq";
     let ids = sagas.iter().map(|id| id.uuid().into());
-    let found = query(tx, sql, ids).await?;
-    found.iter().map(read).collect()
-}
-
-/// The lines of the sagas about `subject` behind `after`, in order.
-pub(crate) async fn entries_about(tx: &Tx, subject: &str, after: i64) -> Result<Vec<Entry>, DbErr> {
-    let sql = "SELECT l.seq, l.saga_id, l.at, l.phase, l.step, l.name, l.outcome, l.attempt, \
-        l.detail FROM saga s JOIN saga_log l ON l.saga_id = s.id \
-        WHERE s.subject = $1 AND l.seq > $2 ORDER BY l.seq";
-    let found = query(tx, sql, [subject.into(), after.into()]).await?;
+    let found = query(tx, sql, std::iter::once(after.into()).chain(ids)).await?;
     found.iter().map(read).collect()
 }
