@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use cleave_messaging::EventBus;
 use cleave_store::Store;
 use cleave_user::Ensured;
 use cleave_vocabulary::CallContext;
@@ -18,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::assembly::{Assembly, Running, StartError, World};
 use crate::gateway::{self, Front, Others, Parts};
-use crate::host::{self, Health, Metrics, Readiness};
+use crate::host::{self, Condition, Health, Metrics, Readiness};
 use crate::ops::{FulfilmentStyle, Operations, Placement, Transport};
 use crate::settings::Settings;
 use crate::topology::Links;
@@ -42,9 +43,9 @@ fn metrics() -> Metrics {
         .clone()
 }
 
-fn health(store: &Store) -> Health {
-    let store = store.clone();
-    Arc::new(move || store.health())
+fn health(store: &Store, bus: &Arc<dyn EventBus>) -> Health {
+    let (store, bus) = (store.clone(), bus.clone());
+    Arc::new(move || Condition::of(store.health(), bus.health()))
 }
 
 impl Service {
@@ -185,7 +186,7 @@ impl Fronts {
         let fronts = assembly.contexts.iter().map(|context| Front {
             name: context.name,
             api: context.api.clone(),
-            health: health(&context.store),
+            health: health(&context.store, &assembly.bus),
         });
         let mut ops = operations(assembly)?;
         ops.others = parts.others.clone();
@@ -244,8 +245,9 @@ fn inside(links: &Links, assembly: &Assembly, parts: &Parts) -> Result<Router, S
         .verifier()
         .map_err(|error| StartError::of("internal", error))?;
     let contexts = assembly.contexts.iter();
+    let contexts = contexts.map(|it| (it.name, health(&it.store, &assembly.bus)));
     let readiness = Readiness {
-        contexts: Arc::new(contexts.map(|it| (it.name, health(&it.store))).collect()),
+        contexts: Arc::new(contexts.collect()),
         elsewhere: None,
         stop: parts.stop.clone(),
     };
@@ -269,7 +271,7 @@ fn operations(assembly: &Assembly) -> Result<Operations, StartError> {
             process: PROCESS.to_owned(),
             transport: Transport::Local,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            health: health(&context.store),
+            health: health(&context.store, &assembly.bus),
         });
     }
     operations.auditors = assembly.auditors()?;

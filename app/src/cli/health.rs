@@ -97,7 +97,7 @@ async fn ask(base: &str, url: &str) -> Result<String, String> {
     let body: Value = answer.json().await.unwrap_or_default();
     let status = body["status"].as_str().unwrap_or("not understood");
     if healthy {
-        return Ok(status.to_owned());
+        return Ok(told(status, &body));
     }
     let contexts = body["contexts"].as_object().into_iter().flatten();
     let failing: Vec<&str> = contexts
@@ -113,9 +113,32 @@ async fn ask(base: &str, url: &str) -> Result<String, String> {
     })
 }
 
+/// What a server says that takes work.
+fn told(status: &str, body: &Value) -> String {
+    let degraded = body["degraded"].as_array().into_iter().flatten();
+    let degraded: Vec<&str> = degraded.filter_map(Value::as_str).collect();
+    if degraded.is_empty() {
+        return status.to_owned();
+    }
+    format!(
+        "{status}; the broker is away, and events wait: {}",
+        degraded.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_for_the_broker_is_told_beside_the_status() {
+        let body = serde_json::json!({"status": "ready", "degraded": ["order", "payment"]});
+        assert_eq!(
+            told("ready", &body),
+            "ready; the broker is away, and events wait: order, payment"
+        );
+        assert_eq!(told("live", &serde_json::json!({"status": "live"})), "live");
+    }
 
     #[test]
     fn a_server_on_every_address_is_asked_at_this_machines_own() {

@@ -122,12 +122,9 @@ fn elsewhere(others: &Others) -> Elsewhere {
             let standings = others.standings().await;
             let of_one = |(process, standing): (Arc<Process>, Option<Standing>)| {
                 let contexts = process.contexts.clone();
-                contexts.into_iter().map(move |context| {
-                    let standing = standing.as_ref();
-                    let ready =
-                        standing.map(|it| !it.stopping && it.contexts.get(context) == Some(&true));
-                    (context, ready)
-                })
+                contexts
+                    .into_iter()
+                    .map(move |context| (context, standing.as_ref().map(|it| it.of(context))))
             };
             standings.into_iter().flat_map(of_one).collect()
         })

@@ -1,5 +1,7 @@
 //! `GET /health/live` and `GET /health/ready`: alive is who answers at all;
-//! ready is whose contexts all take work. Why one does not goes into the log.
+//! ready is whose contexts all take work. Why one does not goes into the log. A
+//! context that can't reach the broker takes work, and is named as degraded: to
+//! send its clients away would turn late events into no orders.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +18,51 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::Schema;
 
-/// Tells how one context is.
-pub type Health = Arc<dyn Fn() -> StoreHealth + Send + Sync>;
+/// How one context is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// It takes work, and its events flow.
+    Ready,
+    /// It takes work, and its events wait in the outbox: why.
+    Degraded(String),
+    /// It can't keep anything: why.
+    Failing(String),
+}
 
-/// A context of another process, and whether it takes work; none where nobody answered.
-pub type Far = (&'static str, Option<bool>);
+impl Condition {
+    /// Of a context over this store, whose events this bus carries.
+    pub fn of(store: StoreHealth, bus: Result<(), String>) -> Self {
+        match (store, bus) {
+            (StoreHealth::Failing(reason), _) => Self::Failing(reason),
+            (StoreHealth::Ready, Err(reason)) => Self::Degraded(reason),
+            (StoreHealth::Ready, Ok(())) => Self::Ready,
+        }
+    }
+
+    /// Whether it takes work.
+    pub fn takes_work(&self) -> bool {
+        !matches!(self, Self::Failing(_))
+    }
+
+    /// Whether its events wait.
+    pub fn is_degraded(&self) -> bool {
+        matches!(self, Self::Degraded(_))
+    }
+
+    fn status(&self) -> &'static str {
+        if self.takes_work() {
+            "ready"
+        } else {
+            "failing"
+        }
+    }
+}
+
+/// Tells how one context is.
+pub type Health = Arc<dyn Fn() -> Condition + Send + Sync>;
+
+/// A context of another process, and how it is; none where nobody answered.
+pub type Far = (&'static str, Option<Condition>);
 
 /// Asks the other processes how their contexts are.
 pub type Elsewhere = Arc<dyn Fn() -> BoxFuture<'static, Vec<Far>> + Send + Sync>;
@@ -64,6 +106,11 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(ignore)]
     unanswered: Vec<&'static str>,
+    /// The contexts whose events wait, because their process does not reach the
+    /// broker; left out where all flow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(ignore)]
+    degraded: Vec<&'static str>,
 }
 
 /// Whether one context takes work.
@@ -101,50 +148,54 @@ pub(crate) async fn live() -> Json<Liveness> {
 )]
 pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
     let stopping = readiness.stop.is_cancelled();
-    let mut contexts: BTreeMap<_, _> = readiness
-        .contexts
-        .iter()
-        .map(|(name, health)| (*name, report(name, &health())))
-        .collect();
-    let mut unanswered = Vec::new();
-    if let Some(ask) = &readiness.elsewhere {
-        for (name, ready) in ask().await {
-            let status = if ready == Some(true) {
-                "ready"
-            } else {
-                "failing"
-            };
-            contexts.insert(name, ContextReport { status });
-            if ready.is_none() {
-                unanswered.push(name);
-            }
+    let own = readiness.contexts.iter();
+    let mut conditions: Vec<Far> = own.map(|(name, health)| (*name, Some(health()))).collect();
+    for (name, condition) in &conditions {
+        if let Some(Condition::Failing(reason)) = condition {
+            tracing::warn!(context = name, reason, "not ready");
         }
     }
-    let failing = contexts.values().any(|context| context.status != "ready");
-    let status = match (stopping, failing) {
-        (true, _) => "stopping",
-        (_, true) => "failing",
-        _ => "ready",
-    };
-    let code = if status == "ready" {
+    if let Some(ask) = &readiness.elsewhere {
+        conditions.extend(ask().await);
+    }
+    let report = Report::of(&conditions, stopping);
+    let code = if report.status == "ready" {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let report = Report {
-        status,
-        contexts,
-        unanswered,
-    };
     (code, Json(report)).into_response()
 }
 
-fn report(name: &str, health: &StoreHealth) -> ContextReport {
-    match health {
-        StoreHealth::Ready => ContextReport { status: "ready" },
-        StoreHealth::Failing(reason) => {
-            tracing::warn!(context = name, reason, "not ready");
-            ContextReport { status: "failing" }
+impl Report {
+    fn of(conditions: &[Far], stopping: bool) -> Self {
+        let status = |condition: &Option<Condition>| {
+            let status = condition.as_ref().map_or("failing", Condition::status);
+            ContextReport { status }
+        };
+        let named = |which: fn(&Option<Condition>) -> bool| {
+            let mut names: Vec<_> = conditions
+                .iter()
+                .filter(|(_, condition)| which(condition))
+                .map(|(name, _)| *name)
+                .collect();
+            names.sort_unstable();
+            names
+        };
+        let contexts: BTreeMap<_, _> = conditions
+            .iter()
+            .map(|(name, condition)| (*name, status(condition)))
+            .collect();
+        let failing = contexts.values().any(|context| context.status != "ready");
+        Self {
+            status: match (stopping, failing) {
+                (true, _) => "stopping",
+                (_, true) => "failing",
+                _ => "ready",
+            },
+            contexts,
+            unanswered: named(Option::is_none),
+            degraded: named(|condition| condition.as_ref().is_some_and(Condition::is_degraded)),
         }
     }
 }

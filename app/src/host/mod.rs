@@ -6,7 +6,7 @@ pub(crate) mod metrics;
 mod server;
 mod settings;
 
-pub use health::{Elsewhere, Far, Health, Readiness, health};
+pub use health::{Condition, Elsewhere, Far, Health, Readiness, health};
 pub use metrics::{Metrics, metrics};
 pub use server::serve;
 pub use settings::HttpSettings;

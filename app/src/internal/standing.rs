@@ -7,11 +7,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use cleave_store::StoreHealth;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::OpenApi;
 
-use crate::host::Readiness;
+use crate::host::{Condition, Readiness};
 
 /// Where it is asked for.
 pub const STANDING: &str = "/internal/v1/standing";
@@ -27,6 +26,25 @@ pub struct Standing {
     pub stopping: bool,
     /// Its contexts, and whether each takes work.
     pub contexts: BTreeMap<String, bool>,
+    /// Those that take work, and whose events wait for the broker.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<String>,
+}
+
+impl Standing {
+    /// How one of its contexts is.
+    pub fn of(&self, context: &str) -> Condition {
+        let failing = |reason: &str| Condition::Failing(reason.to_owned());
+        match self.contexts.get(context) {
+            _ if self.stopping => failing("its process is about to stop"),
+            None => failing("its process does not host it"),
+            Some(false) => failing("its process says so"),
+            Some(true) if self.degraded.iter().any(|name| name == context) => {
+                Condition::Degraded("its process does not reach the broker".to_owned())
+            }
+            Some(true) => Condition::Ready,
+        }
+    }
 }
 
 /// Both addresses.
@@ -41,11 +59,17 @@ pub(super) fn routes(readiness: Readiness, operations: OpenApi) -> Router {
 
 async fn standing(State(readiness): State<Readiness>) -> Json<Standing> {
     let contexts = readiness.contexts.iter();
+    let conditions: BTreeMap<String, Condition> = contexts
+        .map(|(name, health)| ((*name).to_owned(), health()))
+        .collect();
+    let degraded = conditions.iter().filter(|(_, it)| it.is_degraded());
     Json(Standing {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stopping: readiness.stop.is_cancelled(),
-        contexts: contexts
-            .map(|(name, health)| ((*name).to_owned(), health() == StoreHealth::Ready))
+        degraded: degraded.map(|(name, _)| name.clone()).collect(),
+        contexts: conditions
+            .into_iter()
+            .map(|(name, condition)| (name, condition.takes_work()))
             .collect(),
     })
 }

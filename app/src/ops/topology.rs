@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use cleave_store::StoreHealth;
 use cleave_web::Admin;
 use serde::Serialize;
 
 use super::Ops;
 use crate::gateway::Process;
-use crate::host::Health;
+use crate::host::{Condition, Health};
 use crate::internal::Standing;
 use crate::topology::CONTEXTS;
 
@@ -67,36 +66,46 @@ pub(super) struct Topology {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(ignore)]
     unanswered: Vec<&'static str>,
+    /// The contexts whose events wait, because their process does not reach the
+    /// broker; left out where all flow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(ignore)]
+    degraded: Vec<&'static str>,
 }
 
-impl PlacementBody {
-    /// As the process that hosts it says now.
-    fn elsewhere(context: &'static str, process: &Process, standing: Option<&Standing>) -> Self {
-        let hosted = standing.and_then(|standing| standing.contexts.get(context).copied());
-        let stopping = standing.is_some_and(|standing| standing.stopping);
-        Self {
-            context,
-            process: process.base.clone(),
-            transport: Transport::Http,
-            health: match hosted {
-                Some(true) if !stopping => PlacementHealth::Ready,
-                _ => PlacementHealth::Failing,
-            },
-            version: standing.map(|standing| standing.version.clone()),
+impl From<&Condition> for PlacementHealth {
+    fn from(condition: &Condition) -> Self {
+        if condition.takes_work() {
+            Self::Ready
+        } else {
+            Self::Failing
         }
     }
 }
 
-impl From<&Placement> for PlacementBody {
-    fn from(placement: &Placement) -> Self {
+impl PlacementBody {
+    /// As the process that hosts it says now.
+    fn elsewhere(
+        context: &'static str,
+        process: &Process,
+        standing: Option<&Standing>,
+        condition: Option<&Condition>,
+    ) -> Self {
+        Self {
+            context,
+            process: process.base.clone(),
+            transport: Transport::Http,
+            health: condition.map_or(PlacementHealth::Failing, PlacementHealth::from),
+            version: standing.map(|standing| standing.version.clone()),
+        }
+    }
+
+    fn here(placement: &Placement, condition: &Condition) -> Self {
         Self {
             context: placement.context,
             process: placement.process.clone(),
             transport: placement.transport,
-            health: match (placement.health)() {
-                StoreHealth::Ready => PlacementHealth::Ready,
-                StoreHealth::Failing(_) => PlacementHealth::Failing,
-            },
+            health: condition.into(),
             version: placement.version.clone(),
         }
     }
@@ -112,20 +121,30 @@ impl From<&Placement> for PlacementBody {
     security(("bearer" = []))
 )]
 pub(super) async fn get_topology(State(ops): State<Ops>, _: Admin) -> Json<Topology> {
-    let mut items: Vec<_> = ops.topology.iter().map(PlacementBody::from).collect();
-    let mut unanswered = Vec::new();
+    let (mut items, mut unanswered, mut degraded) = (Vec::new(), Vec::new(), Vec::new());
+    for placement in &ops.topology {
+        let condition = (placement.health)();
+        items.push(PlacementBody::here(placement, &condition));
+        degraded.extend(condition.is_degraded().then_some(placement.context));
+    }
     for (process, standing) in ops.others.standings().await {
-        for context in &process.contexts {
+        let standing = standing.as_ref();
+        for context in process.contexts.iter().copied() {
+            let condition = standing.map(|standing| standing.of(context));
+            let condition = condition.as_ref();
+            let waits = condition.is_some_and(Condition::is_degraded);
             items.push(PlacementBody::elsewhere(
-                context,
-                &process,
-                standing.as_ref(),
+                context, &process, standing, condition,
             ));
-            if standing.is_none() {
-                unanswered.push(*context);
-            }
+            degraded.extend(waits.then_some(context));
+            unanswered.extend(standing.is_none().then_some(context));
         }
     }
     items.sort_by_key(|item| CONTEXTS.iter().position(|name| *name == item.context));
-    Json(Topology { items, unanswered })
+    degraded.sort_unstable();
+    Json(Topology {
+        items,
+        unanswered,
+        degraded,
+    })
 }

@@ -3,6 +3,7 @@
 //! side refuses.
 
 mod away;
+mod broker;
 mod operators;
 mod settings;
 mod tokens;

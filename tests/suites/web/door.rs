@@ -5,8 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use cleave::gateway::{self, Front, GatewaySettings, Others, Parts, RateLimitSettings, fetch_keys};
-use cleave::host::{HttpSettings, Metrics};
-use cleave_store::StoreHealth;
+use cleave::host::{Condition, HttpSettings, Metrics};
 use cleave_user_contract::port::{GetSigningKeys, SigningKeys, UserPort};
 use cleave_vocabulary::{CallContext, Clock, PortError, SystemClock, UserId, UuidV7Ids};
 use cleave_web::{AUDIENCE, Claims, ISSUER, Role, TokenVerifier};
@@ -25,7 +24,7 @@ const PUBLIC: &str = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE";
 pub(super) struct Door {
     pub(super) http: HttpSettings,
     pub(super) gateway: GatewaySettings,
-    pub(super) health: StoreHealth,
+    pub(super) health: Condition,
     pub(super) stop: CancellationToken,
 }
 
@@ -41,7 +40,7 @@ impl Door {
                 },
                 ..GatewaySettings::default()
             },
-            health: StoreHealth::Ready,
+            health: Condition::Ready,
             stop: CancellationToken::new(),
         }
     }

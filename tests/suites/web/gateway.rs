@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use cleave::gateway::RateLimitSettings;
-use cleave_store::StoreHealth;
+use cleave::host::Condition;
 use cleave_vocabulary::{Clock, IdSource, SystemClock, UserId, UuidV7Ids};
 use cleave_web::{Call, Caller, Role, Tagged, Version};
 use http::{HeaderMap, StatusCode, header};
@@ -294,7 +294,7 @@ async fn readiness_tells_each_context_and_no_insides() {
         json!({"status": "ready", "contexts": {"order": {"status": "ready"}}})
     );
     let mut door = Door::new();
-    door.health = StoreHealth::Failing("/var/lib/secret is full".into());
+    door.health = Condition::Failing("/var/lib/secret is full".into());
     let stop = door.stop.clone();
     let router = door.open(routes()).await;
     let (status, _, shown) = told(&router, request("GET", "/health/ready")).await;

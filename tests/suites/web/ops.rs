@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use cleave::host::Condition;
 use cleave::ops::{self, FulfilmentStyle, Operations, Placement, SagaSource, Transport};
 use cleave_hosting::{AuditCheck, Audited, Auditor, SagaAdmin, SagaAdminError, Seen, Violation};
 use cleave_messaging::DeadLetters;
 use cleave_migrations::order::Migrator;
 use cleave_resilience::{Guard, Policy};
 use cleave_saga::{PhaseView, SagaFilter, SagaStatus, SagaView, StepView, Takeup};
-use cleave_store::{SqliteOptions, Store, StoreHealth, Tx, Unit};
+use cleave_store::{SqliteOptions, Store, Tx, Unit};
 use cleave_tests::api::{Api, Ask, Told};
 use cleave_vocabulary::{
     EventId, IdSource, ManualClock, OrderId, SagaId, SequentialIds, Timestamp, UserId,
@@ -60,7 +61,7 @@ impl Bench {
             process: "cleave".into(),
             transport: Transport::Local,
             version: Some("1.2.3".into()),
-            health: Arc::new(|| StoreHealth::Ready),
+            health: Arc::new(|| Condition::Ready),
         });
         let (router, _) = ops::api(operations).split_for_parts();
         Self {
