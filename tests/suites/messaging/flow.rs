@@ -66,7 +66,7 @@ async fn a_handler_that_comes_later_is_not_taken_for_the_first() {
     let receipt = world.bus.publish(event.clone()).await.expect("published");
     receipt.await.expect("settled");
     consumer.stop().await;
-    world.restart();
+    world.restart().await;
     let consumer = world.consumer(&["first", "second"]).await;
     let receipt = world.bus.publish(event.clone()).await.expect("published");
     receipt.await.expect("settled");

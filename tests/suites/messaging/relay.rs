@@ -125,7 +125,7 @@ async fn a_crash_before_the_watermark_publishes_again_with_one_effect() {
     relay.kill().await;
     consumer.kill().await;
     assert_eq!(world.read(Outbox::settled).await, 0, "nobody wrote it down");
-    world.restart();
+    world.restart().await;
     let consumer = world.consumer(&["recorder"]).await;
     let (relay, handle) = world.relay();
     settled(&handle).await;

@@ -11,7 +11,9 @@ use cleave_messaging::{
     Consumer, ConsumerOptions, DeadLetter, DeadLetters, EventBus, EventHandler, HandleError,
     Handled, Handler, InProcessBus, InProcessOptions, Outbox, Relay, RelayHandle, RelayOptions,
 };
+use cleave_nats::{NatsBus, NatsOptions};
 use cleave_store::{Tx, Unit};
+use cleave_tests::broker::Broker;
 use cleave_tests::stores::TempStore;
 use cleave_vocabulary::{Envelope, EventId, ManualClock};
 use parking_lot::Mutex;
@@ -116,6 +118,25 @@ pub(super) struct World {
     pub(super) script: Arc<Script>,
     pub(super) dead_letters: DeadLetters,
     sample: Sample,
+    /// What carries its events, where that is not the process itself.
+    broker: Option<Broker>,
+}
+
+/// A bus as after a start of the process.
+async fn start_bus(broker: Option<&Broker>, clock: &ManualClock) -> Arc<dyn EventBus> {
+    let clock = Arc::new(clock.clone());
+    let Some(broker) = broker else {
+        let options = InProcessOptions::default();
+        return Arc::new(InProcessBus::new(&options, clock));
+    };
+    let options = NatsOptions {
+        url: Some(broker.url()),
+        lease: Duration::from_secs(1),
+        ..NatsOptions::default()
+    };
+    let instance = Sample::default().name("instance");
+    let bus = NatsBus::open(options, instance, clock).await;
+    Arc::new(bus.expect("opens"))
 }
 
 /// Something that runs until it is stopped, or killed.
@@ -146,7 +167,17 @@ impl World {
         Self::over(TempStore::open::<cleave_migrations::order::Migrator>().await).await
     }
 
+    /// The same, with a broker of its own.
+    pub(super) async fn over_nats() -> Self {
+        let temp = TempStore::open::<cleave_migrations::order::Migrator>().await;
+        Self::with(temp, Some(Broker::start().await)).await
+    }
+
     pub(super) async fn over(temp: TempStore) -> Self {
+        Self::with(temp, None).await
+    }
+
+    async fn with(temp: TempStore, broker: Option<Broker>) -> Self {
         let table = async |tx: &Tx| -> Unit<()> {
             let (place, event) = match tx.get_database_backend() {
                 DbBackend::Sqlite => ("integer", "uuid_text"),
@@ -162,9 +193,9 @@ impl World {
         temp.store.write(table).await.expect("a table for effects");
         let clock = ManualClock::default();
         let dead_letters = DeadLetters::new(temp.store.clone());
-        let options = InProcessOptions::default();
         Self {
-            bus: Arc::new(InProcessBus::new(&options, Arc::new(clock.clone()))),
+            bus: start_bus(broker.as_ref(), &clock).await,
+            broker,
             temp,
             clock,
             script: Arc::default(),
@@ -174,10 +205,9 @@ impl World {
     }
 
     /// As after a restart of the process: the store is the same, the rest is new.
-    pub(super) fn restart(&mut self) {
-        let options = InProcessOptions::default();
-        let clock = Arc::new(self.clock.clone());
-        self.bus = Arc::new(InProcessBus::new(&options, clock));
+    pub(super) async fn restart(&mut self) {
+        self.bus.close().await;
+        self.bus = start_bus(self.broker.as_ref(), &self.clock).await;
         self.dead_letters = DeadLetters::new(self.temp.store.clone());
     }
 
