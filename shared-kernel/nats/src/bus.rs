@@ -14,12 +14,13 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::{Connection, Standing};
+use crate::connection::Connection;
 use crate::desk::{Desk, Feed, Word};
 use crate::leases::Leases;
 use crate::part::{Part, consumers};
 use crate::publisher::Publisher;
 use crate::reader::Reader;
+use crate::standing::Standing;
 use crate::streams::Streams;
 use crate::{NatsError, NatsOptions, names};
 
@@ -57,9 +58,17 @@ impl NatsBus {
         let streams = Arc::new(Streams::new(jetstream.clone(), options.clone()));
         let (words, heard) = mpsc::unbounded_channel();
         // Ends by itself: when the bus is gone, and all that is in hand is settled.
-        TaskTracker::new().spawn(pass_on(client, standing.clone(), heard));
+        let following = standing.clone();
+        let telling = client.clone();
+        TaskTracker::new().spawn(async move {
+            tokio::select! {
+                () = pass_on(&telling, &following, heard) => {}
+                () = following.follow(&telling) => {}
+            }
+        });
         Ok(Self {
             publisher: Publisher::new(
+                client.clone(),
                 jetstream,
                 streams.clone(),
                 options.prefix.clone(),
@@ -230,7 +239,7 @@ impl Drop for NatsBus {
 }
 
 /// Tells the broker what has been settled. It outlives the bus by what is still in hand.
-async fn pass_on(client: Client, standing: Standing, mut words: mpsc::UnboundedReceiver<Word>) {
+async fn pass_on(client: &Client, standing: &Standing, mut words: mpsc::UnboundedReceiver<Word>) {
     while let Some(word) = words.recv().await {
         let (answer, payload) = match word {
             Word::Ack(answer) => (answer, "+ACK"),

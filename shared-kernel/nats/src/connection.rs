@@ -1,76 +1,32 @@
 //! The connection: made once, kept by the client, which reconnects by itself
-//! with waits that grow. What it says of itself is logged where it changes.
+//! with waits that grow. A broker that can't do what will be asked of it, or does
+//! not let this user ask, is refused here.
 
 use std::path::Path;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{ContextBuilder, RequestErrorKind};
 use async_nats::jetstream::{self};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
-use tokio::sync::watch;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 
+use crate::login::Login;
 use crate::options::addresses;
+use crate::standing::Standing;
 use crate::{NatsError, NatsOptions};
 
 /// How long the first connection may take, and each answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A broker that leaves three in a row unanswered is away.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// What an event may need: what one request may bring (256 KiB), and as much
+/// again for what the program adds to it.
+const LARGEST_EVENT: usize = 512 * 1024;
 
 /// The oldest version seen to refuse what a stream full by bytes can't take.
 /// 2.9.10 reckons without the frame of a message, and so makes room instead.
 const KEEPS_WHAT_IS_FULL: (i64, i64, i64) = (2, 10, 25);
-
-/// Whether the broker is there, and for the how-manieth time.
-#[derive(Clone)]
-pub(crate) struct Standing(watch::Sender<Connected>);
-
-/// A connection by its number: odd while it stands, even between two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Connected(u64);
-
-impl Connected {
-    fn stands(self) -> bool {
-        self.0 % 2 == 1
-    }
-}
-
-impl Standing {
-    fn new() -> Self {
-        Self(watch::Sender::default())
-    }
-
-    pub(crate) fn now(&self) -> Connected {
-        *self.0.borrow()
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.now().stands()
-    }
-
-    /// Returns once this connection has ended.
-    pub(crate) async fn left(&self, connected: Connected) {
-        let mut changes = self.0.subscribe();
-        // The sender is this value's own, so it can't be gone.
-        let _ = changes.wait_for(|now| *now != connected).await;
-    }
-
-    fn set(&self, connected: bool) {
-        metrics::gauge!("cleave_bus_connected").set(if connected { 1.0 } else { 0.0 });
-        let changed = self.0.send_if_modified(|now| {
-            let changes = now.stands() != connected;
-            now.0 += u64::from(changes);
-            changes
-        });
-        match (changed, connected) {
-            (true, true) => tracing::info!("connected to the broker"),
-            (true, false) => {
-                tracing::warn!("the broker is away; events wait in the outboxes until it is back");
-            }
-            (false, _) => {}
-        }
-    }
-}
 
 /// A connection to a broker with JetStream.
 pub(crate) struct Connection {
@@ -84,23 +40,24 @@ impl Connection {
         let url = options.url.as_deref().ok_or(NatsError::Unset)?;
         let servers = addresses(url).map_err(NatsError::Setting)?;
         let place = places(&servers);
-        let standing = Standing::new();
-        let connect = connect_options(options, standing.clone()).await?;
+        let standing = Standing::default();
+        let connect = connect_options(options, &servers, standing.clone()).await?;
         let client = connect
-            .connect(servers)
+            .connect(without_users(servers)?)
             .await
             .map_err(|error| refused(&error, &place))?;
-        standing.set(true);
+        standing.look(&client);
         let jetstream = ContextBuilder::new()
             .timeout(PATIENCE)
             .max_ack_inflight(options.publish_in_flight)
             .backpressure_on_inflight(true)
             .build(client.clone());
-        demand_jetstream(&jetstream, &place).await?;
-        let (major, minor, patch) = KEEPS_WHAT_IS_FULL;
-        if options.max_bytes > 0 && !client.is_server_compatible(major, minor, patch) {
-            let version = client.server_info().version;
-            return Err(NatsError::Dropping { place, version });
+        tokio::select! {
+            demanded = demand(&client, &jetstream, options, &place) => demanded?,
+            reason = standing.denied() => {
+                let prefix = options.prefix.clone();
+                return Err(NatsError::Denied { place, prefix, reason });
+            }
         }
         Ok(Self {
             client,
@@ -108,6 +65,44 @@ impl Connection {
             standing,
         })
     }
+}
+
+/// Finds out whether the broker can do, and lets this user do, what is needed.
+async fn demand(
+    client: &Client,
+    jetstream: &jetstream::Context,
+    options: &NatsOptions,
+    place: &str,
+) -> Result<(), NatsError> {
+    let place = place.to_owned();
+    let max_payload = client.max_payload();
+    if max_payload < LARGEST_EVENT {
+        return Err(NatsError::SmallPayload {
+            place,
+            max_payload,
+            needed: LARGEST_EVENT,
+        });
+    }
+    demand_jetstream(jetstream, &place).await?;
+    demand_rights(client, &options.prefix).await;
+    let (major, minor, patch) = KEEPS_WHAT_IS_FULL;
+    if options.max_bytes > 0 && !client.is_server_compatible(major, minor, patch) {
+        let version = client.server_info().version;
+        return Err(NatsError::Dropping { place, version });
+    }
+    Ok(())
+}
+
+/// Publishes where nobody listens what events and acknowledgements look like. A
+/// broker answers a user who may not with a complaint, and nobody else at all.
+async fn demand_rights(client: &Client, prefix: &str) {
+    let event = format!("{prefix}.-.0.-");
+    let acknowledgement = "$JS.ACK.-.-.1.1.1.1.1";
+    // Whoever waits for the complaint hears it; that nobody answers is as it should be.
+    let _ = futures::join!(
+        client.request(event, "".into()),
+        client.request(acknowledgement, "".into()),
+    );
 }
 
 /// Asks for the account's JetStream by hand: the client reads the answers of
@@ -139,8 +134,12 @@ async fn demand_jetstream(context: &jetstream::Context, place: &str) -> Result<(
 
 async fn connect_options(
     options: &NatsOptions,
+    servers: &[ServerAddr],
     standing: Standing,
 ) -> Result<ConnectOptions, NatsError> {
+    // A cluster tells of its other servers without a scheme: what is asked of one
+    // is asked of all.
+    let encrypted = options.tls.is_demanded() || servers.iter().any(ServerAddr::tls_required);
     let mut connect = ConnectOptions::new()
         .name("cleave")
         .connection_timeout(PATIENCE)
@@ -149,21 +148,21 @@ async fn connect_options(
         .reconnect_delay_callback(wait)
         .event_callback(move |event| {
             let standing = standing.clone();
-            async move { note(&standing, event) }
+            async move { standing.hear(event) }
         })
-        .require_tls(options.tls.required);
-    if let (Some(user), Some(password)) = (&options.user, &options.password) {
-        connect = connect.user_and_password(user.clone(), password.clone());
-    }
-    if let Some(token) = &options.token {
-        connect = connect.token(token.clone());
-    }
-    if let Some(path) = &options.credentials_file {
-        let setting = "bus.nats.credentials_file";
-        readable(setting, path).await?;
-        let read = connect.credentials_file(path).await;
-        connect = read.map_err(|error| file(setting, path, &error))?;
-    }
+        .ping_interval(PING_EVERY)
+        .require_tls(encrypted);
+    connect = match Login::of(options, servers).map_err(NatsError::Setting)? {
+        Login::Nobody => connect,
+        Login::User { user, password } => connect.user_and_password(user, password),
+        Login::Token(token) => connect.token(token),
+        Login::File(path) => {
+            let setting = "bus.nats.credentials_file";
+            readable(setting, &path).await?;
+            let read = connect.credentials_file(&path).await;
+            read.map_err(|error| file(setting, &path, &error))?
+        }
+    };
     if let Some(path) = &options.tls.ca_file {
         readable("bus.nats.tls.ca_file", path).await?;
         connect = connect.add_root_certificates(path.clone());
@@ -196,17 +195,16 @@ fn wait(attempts: usize) -> Duration {
     (FIRST_WAIT * factor).min(LONGEST_WAIT)
 }
 
-fn note(standing: &Standing, event: Event) {
-    match event {
-        Event::Connected => standing.set(true),
-        Event::Disconnected | Event::Closed => standing.set(false),
-        Event::SlowConsumer(_) => {
-            tracing::warn!("events came faster than they were read; they are read again");
-        }
-        Event::ServerError(error) => tracing::warn!(%error, "the broker complains"),
-        Event::ClientError(error) => tracing::debug!(%error, "the broker's client complains"),
-        Event::LameDuckMode | Event::Draining => {}
-    }
+/// The same servers without users and passwords: the client's log shows URLs whole.
+fn without_users(servers: Vec<ServerAddr>) -> Result<Vec<ServerAddr>, NatsError> {
+    let without = |server: ServerAddr| {
+        let mut url = server.into_inner();
+        // Refused for a URL without a host alone, which has no user either.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        ServerAddr::from_url(url).map_err(NatsError::other)
+    };
+    servers.into_iter().map(without).collect()
 }
 
 /// Hosts and ports, without user or password.

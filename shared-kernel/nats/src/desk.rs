@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::Connected;
+use crate::standing::Connected;
 
 /// Where an event stands: the stream, by its place among the subscription's, and
 /// its number there. The same event read twice stands at the same place.

@@ -1,9 +1,6 @@
 //! Why the broker can't be used. Each message names the setting and what to do
 //! about it; none shows a password, nor a URL, which may hold one.
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
-use async_nats::jetstream::stream::Config;
 use cleave_messaging::BusError;
 
 /// Why the broker can't be used.
@@ -55,6 +52,30 @@ pub enum NatsError {
         /// What the library said.
         reason: String,
     },
+    /// It lets us in, and does not let us do what must be done.
+    #[error(
+        "the broker at {place} does not let this user do what it must ({reason}); let it publish to $JS.API.>, $JS.ACK.>, $KV.{prefix}-leases.> and {prefix}.> and subscribe to _INBOX.>, or name another user by bus.nats.user, bus.nats.token or bus.nats.credentials_file"
+    )]
+    Denied {
+        /// Host and port.
+        place: String,
+        /// What subjects begin with.
+        prefix: String,
+        /// What the broker said.
+        reason: String,
+    },
+    /// An event may not fit.
+    #[error(
+        "the broker at {place} takes {max_payload} bytes at a time, and an event may have {needed}; raise max_payload in the broker's configuration (1MB is what it has by itself), or set bus.nats.url to a broker that takes them"
+    )]
+    SmallPayload {
+        /// Host and port.
+        place: String,
+        /// What it takes.
+        max_payload: usize,
+        /// What an event may need.
+        needed: usize,
+    },
     /// It keeps nothing.
     #[error(
         "the broker at {place} runs without JetStream ({reason}); start it with JetStream (nats-server --jetstream) and let this account use it, or set bus.nats.url to one that has it"
@@ -87,7 +108,7 @@ pub enum NatsError {
     },
     /// It is not the cluster that the settings take it for.
     #[error(
-        "the broker can't keep the stream {stream} on {replicas} servers ({reason}); set bus.nats.replicas to the servers that its cluster has"
+        "the broker can't keep the stream {stream} on {replicas} servers ({reason}); set bus.nats.replicas to the servers that its cluster has, or start those that are down"
     )]
     Replicas {
         /// The stream.
@@ -97,17 +118,37 @@ pub enum NatsError {
         /// What the broker said.
         reason: String,
     },
+    /// A limit of the broker's, or what else it holds, is in the way.
+    #[error("the broker refuses {what} ({reason}); {fix}")]
+    Refused {
+        /// The stream or the consumer.
+        what: String,
+        /// What the broker said.
+        reason: String,
+        /// What to do.
+        fix: &'static str,
+    },
     /// The stream exists, and is another than the settings want, for good.
     #[error(
-        "the stream {stream} has {what}; set {setting} to that, or stop every process, let the handlers finish, and delete the stream (nats stream rm {stream})"
+        "the stream {stream} has {what}; {fix} until the stream is empty (nats stream info {stream}), then stop every process and delete it (nats stream rm {stream}): what is in the outboxes by then goes into the new one"
     )]
     Drift {
         /// The stream.
         stream: String,
         /// What it has, and what was wanted.
         what: String,
-        /// What to set.
-        setting: &'static str,
+        /// How to go on until then.
+        fix: String,
+    },
+    /// What has this name is somebody else's.
+    #[error(
+        "the stream {stream} is not this program's ({what}); set bus.nats.prefix, which its name begins with, to a word that nobody else uses there"
+    )]
+    Foreign {
+        /// The stream.
+        stream: String,
+        /// What tells.
+        what: String,
     },
     /// Anything else.
     #[error("the broker: {0}")]
@@ -117,29 +158,6 @@ pub enum NatsError {
 impl NatsError {
     pub(crate) fn other(error: impl std::fmt::Display) -> Self {
         Self::Other(error.to_string())
-    }
-
-    /// Why a stream can't be as it is wanted.
-    pub(crate) fn of_stream(wanted: &Config, error: &CreateStreamError) -> Self {
-        let (stream, reason) = (wanted.name.clone(), error.to_string());
-        let CreateStreamErrorKind::JetStream(told) = error.kind() else {
-            return Self::other(error);
-        };
-        match told.error_code() {
-            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
-            | ErrorCode::INSUFFICIENT_RESOURCES
-            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
-            | ErrorCode::MAXIMUM_STREAMS_LIMIT => Self::NoRoom { stream, reason },
-            ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED => Self::Replicas {
-                stream,
-                replicas: wanted.num_replicas,
-                reason,
-            },
-            _ => Self::Other(format!(
-                "the stream {stream} can't be as it must be: {reason}"
-            )),
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::jetstream::{self};
 use bytes::Bytes;
 
-use crate::{NatsError, NatsOptions};
+use crate::{NatsError, NatsOptions, drift, limits};
 
 /// As the broker bounds it for a bucket.
 const LONGEST_WINDOW: Duration = Duration::from_mins(2);
@@ -89,6 +89,12 @@ impl Leases {
     }
 }
 
+/// What tells that a bucket is this program's.
+const MARK: &str = "Who reads which part of which stream";
+/// More than all leases need. It is bounded where the streams are: an account that
+/// demands it of them demands it of every stream.
+const ROOM: i64 = 1024 * 1024;
+
 /// The bucket, as the settings want it. Made by hand: the client does it for
 /// newer servers alone.
 async fn bucket(
@@ -98,9 +104,11 @@ async fn bucket(
 ) -> Result<Store, NatsError> {
     let wanted = Config {
         name: format!("KV_{name}"),
-        description: Some("Who reads which part of which stream".to_owned()),
+        description: Some(MARK.to_owned()),
         subjects: vec![format!("$KV.{name}.>")],
         max_messages_per_subject: 1,
+        max_messages: -1,
+        max_bytes: if options.max_bytes > 0 { ROOM } else { -1 },
         max_age: options.lease,
         duplicate_window: options.lease.min(LONGEST_WINDOW),
         num_replicas: options.replicas,
@@ -110,13 +118,17 @@ async fn bucket(
         allow_direct: true,
         ..Config::default()
     };
-    let refused = |error| NatsError::of_stream(&wanted, &error);
+    let refused = |error| limits::of_stream(&wanted, &error);
     let found = jetstream.get_or_create_stream(&wanted).await;
     let found = found.map_err(refused)?;
     let has = &found.cached_info().config;
-    if has.max_age != wanted.max_age || has.num_replicas != wanted.num_replicas {
+    drift::check_owner(has, &wanted, has.description == wanted.description)?;
+    drift::check_for_good(has, &wanted)?;
+    let changes = drift::changes(has, &wanted);
+    if !changes.is_empty() {
         let updated = jetstream.update_stream(&wanted).await;
         updated.map_err(refused)?;
+        tracing::info!(stream = wanted.name, changed = %changes.join(", "), "the bucket of leases was brought up to date");
     }
     let bucket = jetstream.get_key_value(name).await;
     bucket.map_err(NatsError::other)

@@ -12,13 +12,17 @@
 mod bus;
 mod connection;
 mod desk;
+mod drift;
 mod error;
 mod leases;
+mod limits;
+mod login;
 mod names;
 mod options;
 mod part;
 mod publisher;
 mod reader;
+mod standing;
 mod streams;
 
 pub use bus::NatsBus;

@@ -8,11 +8,14 @@ use async_nats::ServerAddr;
 use cleave_vocabulary::duration;
 use serde::{Deserialize, Serialize};
 
+use crate::login::Login;
+
 /// The settings of `bus.nats`.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatsOptions {
-    /// Where the broker is: `nats://host:4222`; several of one cluster with commas between.
+    /// Where the broker is: `nats://host:4222`; several of one cluster with commas
+    /// between. `nats://user:password@host` says the same as `user` and `password`.
     pub url: Option<String>,
     /// The user, with `password`.
     pub user: Option<String>,
@@ -57,7 +60,7 @@ pub struct NatsOptions {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsOptions {
-    /// Refuse a broker that does not encrypt.
+    /// Refuse a broker that does not encrypt; so does any of the files.
     pub required: bool,
     /// The certificates that the broker's is signed by, in PEM; unset, the system's.
     pub ca_file: Option<PathBuf>,
@@ -65,6 +68,15 @@ pub struct TlsOptions {
     pub cert_file: Option<PathBuf>,
     /// The key of that certificate, in PEM.
     pub key_file: Option<PathBuf>,
+}
+
+impl TlsOptions {
+    /// Whether a broker that does not encrypt is refused: whoever names an
+    /// authority means to ask who is there, before a password is said.
+    pub(crate) fn is_demanded(&self) -> bool {
+        let files = [&self.ca_file, &self.cert_file, &self.key_file];
+        self.required || files.into_iter().any(Option::is_some)
+    }
 }
 
 impl Default for NatsOptions {
@@ -103,10 +115,8 @@ impl fmt::Debug for NatsOptions {
 impl NatsOptions {
     /// What is wrong with them, by the name of the setting.
     pub fn validate(&self) -> Result<(), String> {
-        if let Some(url) = &self.url {
-            addresses(url)?;
-        }
-        self.validate_credentials()?;
+        let servers = self.url.as_deref().map(addresses).transpose()?;
+        Login::of(self, &servers.unwrap_or_default())?;
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
             return Err("bus.nats.tls.cert_file and bus.nats.tls.key_file go together: set both, or neither".to_owned());
         }
@@ -117,23 +127,6 @@ impl NatsOptions {
             );
         }
         self.validate_numbers()
-    }
-
-    fn validate_credentials(&self) -> Result<(), String> {
-        if self.user.is_some() != self.password.is_some() {
-            return Err(
-                "bus.nats.user and bus.nats.password go together: set both, or neither".to_owned(),
-            );
-        }
-        let ways = [
-            self.user.is_some(),
-            self.token.is_some(),
-            self.credentials_file.is_some(),
-        ];
-        if ways.into_iter().filter(|set| *set).count() > 1 {
-            return Err("set one of bus.nats.user (with bus.nats.password), bus.nats.token and bus.nats.credentials_file".to_owned());
-        }
-        Ok(())
     }
 
     fn validate_numbers(&self) -> Result<(), String> {

@@ -2,11 +2,12 @@
 //! that stands for it, in its generations.
 
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer};
 use async_nats::jetstream::stream::{Info, Stream};
 use futures::StreamExt;
 
-use crate::{NatsError, NatsOptions, names};
+use crate::drift::change;
+use crate::{NatsError, NatsOptions, limits, names};
 
 /// What one handler wants of one part of a stream.
 pub(crate) struct Part {
@@ -20,10 +21,12 @@ pub(crate) struct Part {
 impl Part {
     /// Makes the consumer where there is none, so that no event which is
     /// published behind `last` is missed. It begins at a number and not at what is
-    /// new: a broker that dies young reckons the latter again, and later.
+    /// new: a broker that dies young reckons the latter again, and later. One that
+    /// is not as it is wanted now is followed by one that is, before anything more
+    /// is published: a handler that wants more types from now on misses none.
     pub(crate) async fn prepare(&self, existing: &[String], last: u64) -> Result<(), NatsError> {
-        if self.newest(existing).is_some() {
-            return Ok(());
+        if let Some(newest) = self.newest(existing) {
+            return self.renew(newest).await;
         }
         let Err(error) = self.make(0, behind(last)).await else {
             return Ok(());
@@ -52,15 +55,59 @@ impl Part {
         Ok(consumer)
     }
 
-    async fn after(&self, newest: u64) -> Result<PullConsumer, NatsError> {
-        let name = format!("{}{newest}", self.base);
+    /// Makes the next generation where the newest is not as it is wanted.
+    async fn renew(&self, newest: u64) -> Result<(), NatsError> {
+        let info = self.info(newest).await?;
+        let changes = self.changes(&info.config);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(consumer = info.name, changed = %changes.join(", "), "a consumer is followed by one that is up to date");
+        let from = behind(info.ack_floor.stream_sequence);
+        let Err(error) = self.make(newest + 1, from).await else {
+            return Ok(());
+        };
+        // Another process may have been faster.
+        let made = self.newest(&consumers(&self.stream).await?);
+        made.filter(|made| *made > newest).map(drop).ok_or(error)
+    }
+
+    async fn info(&self, generation: u64) -> Result<consumer::Info, NatsError> {
+        let name = format!("{}{generation}", self.base);
         let info = self.stream.consumer_info(&name).await;
-        let info = info.map_err(NatsError::other)?;
-        let fits = info.config.filter_subject == self.filter
-            && info.config.ack_wait == self.options.ack_wait
-            && info.config.max_ack_pending == self.max_ack_pending();
+        info.map_err(NatsError::other)
+    }
+
+    /// How a consumer that exists differs from what is wanted.
+    fn changes(&self, has: &consumer::Config) -> Vec<String> {
+        let wanted = self.wanted(0, DeliverPolicy::All);
+        let changes = [
+            change("filter", &has.filter_subject, &wanted.filter_subject),
+            change("ack_policy", &has.ack_policy, &wanted.ack_policy),
+            change("ack_wait", &has.ack_wait, &wanted.ack_wait),
+            change("max_deliver", &has.max_deliver, &wanted.max_deliver),
+            change(
+                "max_ack_pending",
+                &has.max_ack_pending,
+                &wanted.max_ack_pending,
+            ),
+            change(
+                "inactive_threshold",
+                &has.inactive_threshold,
+                &wanted.inactive_threshold,
+            ),
+            change("replicas", &has.num_replicas, &wanted.num_replicas),
+            change("headers_only", &has.headers_only, &wanted.headers_only),
+            change("backoff", &has.backoff, &wanted.backoff),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+
+    async fn after(&self, newest: u64) -> Result<PullConsumer, NatsError> {
+        let info = self.info(newest).await?;
+        let fits = self.changes(&info.config).is_empty();
         if fits && info.delivered.consumer_sequence == 0 {
-            let consumer = self.stream.get_consumer(&name).await;
+            let consumer = self.stream.get_consumer(&info.name).await;
             return consumer.map_err(NatsError::other);
         }
         let from = behind(info.ack_floor.stream_sequence);
@@ -68,7 +115,19 @@ impl Part {
     }
 
     async fn make(&self, generation: u64, from: DeliverPolicy) -> Result<PullConsumer, NatsError> {
-        let config = Config {
+        let name = format!("{}{generation}", self.base);
+        let made = self
+            .stream
+            .create_consumer(self.wanted(generation, from))
+            .await;
+        made.map_err(|error| {
+            let stream = &self.stream.cached_info().config.name;
+            limits::of_consumer(stream, &name, &error)
+        })
+    }
+
+    fn wanted(&self, generation: u64, from: DeliverPolicy) -> Config {
+        Config {
             durable_name: Some(format!("{}{generation}", self.base)),
             deliver_policy: from,
             ack_policy: AckPolicy::Explicit,
@@ -77,9 +136,7 @@ impl Part {
             filter_subject: self.filter.clone(),
             max_ack_pending: self.max_ack_pending(),
             ..Config::default()
-        };
-        let made = self.stream.create_consumer(config).await;
-        made.map_err(NatsError::other)
+        }
     }
 
     fn max_ack_pending(&self) -> i64 {

@@ -11,6 +11,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use async_nats::Client;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self};
@@ -22,8 +23,12 @@ use tokio::sync::Mutex;
 use crate::names;
 use crate::streams::Streams;
 
+/// More than the ids in an event's headers need.
+const HEADERS: usize = 512;
+
 /// Publishes to every stream.
 pub(crate) struct Publisher {
+    client: Client,
     jetstream: jetstream::Context,
     streams: Arc<Streams>,
     prefix: String,
@@ -58,12 +63,14 @@ impl Drop for Open {
 
 impl Publisher {
     pub(crate) fn new(
+        client: Client,
         jetstream: jetstream::Context,
         streams: Arc<Streams>,
         prefix: String,
         partitions: u16,
     ) -> Self {
         Self {
+            client,
             jetstream,
             streams,
             prefix,
@@ -80,6 +87,7 @@ impl Publisher {
         let part = names::partition(&envelope.subject, self.partitions);
         let subject = names::subject(&self.prefix, &envelope.kind, part);
         let payload = serde_json::to_vec(envelope).map_err(failed)?;
+        self.check_size(envelope, payload.len())?;
         let mut last = chain.last.lock().await;
         if chain.open.lock().contains(&envelope.id) {
             chain.open.lock().clear();
@@ -112,6 +120,19 @@ impl Publisher {
             }
             Err(failed(error))
         }))
+    }
+
+    /// An event that the broker can't take waits, and what is behind it: an
+    /// outbox that skips is none. So the reason is told in full.
+    fn check_size(&self, envelope: &Envelope, size: usize) -> Result<(), BusError> {
+        let max_payload = self.client.max_payload();
+        if size + HEADERS <= max_payload {
+            return Ok(());
+        }
+        let (id, kind) = (&envelope.id, &envelope.kind);
+        Err(failed(format!(
+            "the event {id} ({kind}) has {size} bytes, and the broker takes {max_payload} with the headers; raise max_payload in the broker's configuration: events behind it wait"
+        )))
     }
 
     fn chain(&self, family: &str) -> Arc<Chain> {

@@ -22,10 +22,10 @@ use cleave_vocabulary::Envelope;
 use futures::StreamExt;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::connection::{Connected, Standing};
 use crate::desk::{Answer, Desk, Place, Word};
 use crate::leases::{Lease, Leases, Renewed};
 use crate::part::Part;
+use crate::standing::{Connected, Standing};
 
 /// How long one request for events stays open at the broker.
 const ASK: Duration = Duration::from_secs(30);

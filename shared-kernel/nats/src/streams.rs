@@ -12,7 +12,7 @@ use async_nats::jetstream::stream::{
 use async_nats::jetstream::{self, ErrorCode};
 use tokio::sync::Mutex;
 
-use crate::{NatsError, NatsOptions, names};
+use crate::{NatsError, NatsOptions, drift, limits, names};
 
 /// The streams that are known to be as they must be.
 pub(crate) struct Streams {
@@ -84,7 +84,7 @@ impl Streams {
                 {
                     self.adjust(found, wanted).await
                 }
-                _ => Err(NatsError::of_stream(&wanted, &error)),
+                _ => Err(limits::of_stream(&wanted, &error)),
             },
         }
     }
@@ -114,12 +114,12 @@ impl Streams {
     async fn adjust(&self, found: Stream<Info>, wanted: Config) -> Result<Stream<Info>, NatsError> {
         let has = &found.cached_info().config;
         self.check_for_good(has, &wanted)?;
-        let changes = changes(has, &wanted);
+        let changes = drift::changes(has, &wanted);
         if changes.is_empty() {
             return Ok(found);
         }
         let updated = self.jetstream.update_stream(&wanted).await;
-        updated.map_err(|error| NatsError::of_stream(&wanted, &error))?;
+        updated.map_err(|error| limits::of_stream(&wanted, &error))?;
         tracing::info!(stream = wanted.name, changed = %changes.join(", "), "a stream was brought up to date");
         let found = self.jetstream.get_stream(&wanted.name).await;
         found.map_err(NatsError::other)
@@ -127,30 +127,19 @@ impl Streams {
 
     /// What no stream can change, or must not while it holds events.
     fn check_for_good(&self, has: &Config, wanted: &Config) -> Result<(), NatsError> {
-        let drift = |what: String, setting| NatsError::Drift {
-            stream: wanted.name.clone(),
-            what,
-            setting,
-        };
-        if has.retention != wanted.retention || has.storage != wanted.storage {
-            let what = "another retention or storage than this program gives (interest, file), so it is somebody else's; this name comes from bus.nats.prefix";
-            return Err(drift(what.to_owned(), "bus.nats.prefix"));
-        }
         let partitions = has.description.as_deref().and_then(partitions);
-        let options = &self.options;
+        drift::check_owner(has, wanted, partitions.is_some())?;
+        drift::check_for_good(has, wanted)?;
         match partitions {
-            Some(partitions) if partitions == options.partitions => Ok(()),
-            Some(partitions) => {
-                let what = format!(
+            Some(partitions) if partitions != self.options.partitions => Err(NatsError::Drift {
+                stream: wanted.name.clone(),
+                what: format!(
                     "{partitions} partitions, and bus.nats.partitions is {}: a key's events would change places while some are under way",
-                    options.partitions
-                );
-                Err(drift(what, "bus.nats.partitions"))
-            }
-            None => {
-                let what = "no mark of this program in its description, so it is somebody else's; this name comes from bus.nats.prefix";
-                Err(drift(what.to_owned(), "bus.nats.prefix"))
-            }
+                    self.options.partitions
+                ),
+                fix: format!("set bus.nats.partitions to {partitions}, for good or"),
+            }),
+            _ => Ok(()),
         }
     }
 }
@@ -173,32 +162,6 @@ fn partitions(description: &str) -> Option<u16> {
     description.strip_prefix(MARK)?.parse().ok()
 }
 
-/// The names of what differs.
-fn changes(has: &Config, wanted: &Config) -> Vec<&'static str> {
-    let differences = [
-        ("subjects", has.subjects != wanted.subjects),
-        ("discard", has.discard != wanted.discard),
-        ("replicas", has.num_replicas != wanted.num_replicas),
-        ("max_bytes", has.max_bytes != wanted.max_bytes),
-        ("max_msgs", has.max_messages != wanted.max_messages),
-        (
-            "max_msgs_per_subject",
-            has.max_messages_per_subject != wanted.max_messages_per_subject,
-        ),
-        (
-            "max_msg_size",
-            has.max_message_size != wanted.max_message_size,
-        ),
-        ("max_age", has.max_age != wanted.max_age),
-        (
-            "duplicate_window",
-            has.duplicate_window != wanted.duplicate_window,
-        ),
-    ];
-    let differing = differences.into_iter().filter(|(_, differs)| *differs);
-    differing.map(|(name, _)| name).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,19 +170,5 @@ mod tests {
     fn the_description_tells_the_partitions() {
         assert_eq!(partitions(&description(4)), Some(4));
         assert_eq!(partitions("my own stream"), None);
-    }
-
-    #[test]
-    fn what_differs_is_named() {
-        let wanted = Config {
-            max_messages: -1,
-            ..Config::default()
-        };
-        assert!(changes(&wanted, &wanted).is_empty());
-        let has = Config {
-            max_messages: 7,
-            ..wanted.clone()
-        };
-        assert_eq!(changes(&has, &wanted), ["max_msgs"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Suite: the program as a person meets it: help, bad settings, bad folders,
 //! bad files, and an orderly stop. Each gets a message that says what to do.
 
+mod broker;
 mod files;
 mod folders;
 mod settings;

@@ -2,6 +2,8 @@
 //! or the broker dies.
 
 mod credentials;
+mod drift;
+mod limits;
 mod refusals;
 mod sharing;
 mod streams;

@@ -48,6 +48,27 @@ async fn the_password_is_wrong_or_missing() {
 }
 
 #[tokio::test]
+async fn what_the_url_says_opens_too() {
+    let broker = Broker::start_with(CLOSED).await;
+    let with = |login: &str| NatsOptions {
+        url: Some(broker.url().replace("nats://", &format!("nats://{login}@"))),
+        ..NatsOptions::default()
+    };
+    try_open(with("cleave:the%20right%20one"))
+        .await
+        .expect("opens");
+    let told = refused(with("cleave:the%20wrong%20one")).await;
+    assert!(told.contains("refuses these credentials"), "{told}");
+    let other = NatsOptions {
+        user: Some("cleave".to_owned()),
+        password: Some("the right one".to_owned()),
+        ..with("cleave:the%20wrong%20one")
+    };
+    let told = refused(other).await;
+    assert!(told.contains("bus.nats.url has a user"), "{told}");
+}
+
+#[tokio::test]
 async fn a_token_opens_too() {
     let lines = "jetstream { store_dir: \"STORE\" }\nauthorization { token: \"t0ken\" }";
     let broker = Broker::start_with(lines).await;

@@ -11,7 +11,7 @@ use futures::StreamExt;
 
 use super::{open, options, try_open};
 
-fn wanted(sample: &Sample) -> Subscription {
+pub(super) fn wanted(sample: &Sample) -> Subscription {
     Subscription {
         consumer: sample.name("handler"),
         types: vec![sample.name("thing")],
@@ -19,7 +19,7 @@ fn wanted(sample: &Sample) -> Subscription {
 }
 
 /// Makes a stream, and a consumer that has handled an event.
-async fn made(options: &NatsOptions, sample: &Sample) {
+pub(super) async fn made(options: &NatsOptions, sample: &Sample) {
     let bus = open(options.clone()).await;
     let mut stream = bus.subscribe(wanted(sample)).await.expect("subscribes");
     send(&bus, sample, "a").await;
@@ -27,37 +27,39 @@ async fn made(options: &NatsOptions, sample: &Sample) {
     bus.close().await;
 }
 
-async fn send(bus: &Arc<dyn EventBus>, sample: &Sample, subject: &str) {
+pub(super) async fn send(bus: &Arc<dyn EventBus>, sample: &Sample, subject: &str) {
     let event = sample.event(&sample.name("thing"), subject);
     let receipt = bus.publish(event).await.expect("published");
     receipt.await.expect("stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_settings_bring_what_exists_up_to_date() {
+async fn an_event_that_is_published_twice_is_there_once() {
     let (broker, sample) = (Broker::start().await, Sample::default());
-    made(&options(&broker), &sample).await;
-    let other = NatsOptions {
-        max_events: 1000,
-        max_age: Some(Duration::from_hours(1)),
-        dedup_window: Duration::from_mins(1),
-        lease: Duration::from_secs(2),
-        ack_wait: Duration::from_secs(7),
-        max_in_flight: 5,
-        ..options(&broker)
-    };
-    let bus = open(other).await;
-    let mut stream = bus.subscribe(wanted(&sample)).await.expect("subscribes");
-    for number in 0..12 {
-        send(&bus, &sample, &format!("subject-{number}")).await;
+    let bus = open(options(&broker)).await;
+    bus.announce(&wanted(&sample)).await.expect("announced");
+    let event = sample.event(&sample.name("thing"), "a");
+    // By this process, and by another one that took over from it.
+    let other = open(options(&broker)).await;
+    for bus in [&bus, &bus, &other] {
+        let receipt = bus.publish(event.clone()).await.expect("handed over");
+        receipt.await.expect("known, and so settled");
     }
-    let mut in_hand = Vec::new();
-    while in_hand.len() < 5 {
-        in_hand.push(stream.next().await.expect("an event"));
-    }
-    let more = tokio::time::timeout(Duration::from_millis(150), stream.next()).await;
-    assert!(more.is_err(), "five in hand, and no more");
-    bus.close().await;
+    assert_eq!(bus.backlog(&wanted(&sample)).await.expect("told"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_broker_can_not_take_is_told_with_its_size() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let bus = open(options(&broker)).await;
+    let mut event = (*sample.event(&sample.name("thing"), "a")).clone();
+    let text = format!("{:?}", "x".repeat(2 << 20));
+    event.data = serde_json::value::RawValue::from_string(text).expect("JSON");
+    let id = event.id.to_string();
+    let refused = bus.publish(Arc::new(event)).await.err().expect("refused");
+    let told = refused.to_string();
+    assert!(told.contains(&id) && told.contains("max_payload"), "{told}");
+    send(&bus, &sample, "b").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,20 +132,6 @@ async fn streams_in_other_partitions_are_refused() {
     let told = refused.to_string();
     assert!(told.contains("bus.nats.partitions"), "{told}");
     assert!(told.contains("4 partitions"), "{told}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn limits_in_the_way_are_named_with_the_stream() {
-    let lines = "jetstream { store_dir: \"STORE\" }\n\
-        accounts { SHOP { jetstream: { max_streams: 1 }, users: [{ user: a, password: b }] } }\n\
-        no_auth_user: a";
-    let broker = Broker::start_with(lines).await;
-    let sample = Sample::default();
-    let bus = open(options(&broker)).await;
-    let refused = bus.subscribe(wanted(&sample)).await.err().expect("refused");
-    let told = refused.to_string();
-    assert!(told.contains("limits"), "{told}");
-    assert!(told.contains("cleave-conformance"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,3 +76,24 @@ async fn both_ends_show_who_they_are() {
     options.tls.required = true;
     try_open(options).await.expect("opens");
 }
+
+/// Whoever names an authority does not want the password said to just anybody.
+#[tokio::test]
+async fn a_broker_that_does_not_encrypt_is_refused_where_any_file_is_named() {
+    let certificates = certificates();
+    let at = |name: &str| Some(certificates.path().join(name));
+    let broker = Broker::start().await;
+    let plain = NatsOptions {
+        url: Some(broker.url()),
+        ..NatsOptions::default()
+    };
+    let mut by_authority = plain.clone();
+    by_authority.tls.ca_file = at("ca.pem");
+    let mut by_certificate = plain;
+    by_certificate.tls.cert_file = at("program.pem");
+    by_certificate.tls.key_file = at("program.key");
+    for options in [by_authority, by_certificate] {
+        let refused = try_open(options).await.err().expect("refused");
+        assert!(matches!(refused, NatsError::Tls { .. }), "{refused}");
+    }
+}
