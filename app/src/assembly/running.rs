@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_hosting::{Context, Task};
-use cleave_messaging::{Consumer, EventBus, Interest, Relay};
+use cleave_messaging::{Consumer, EventBus, Interest, Relay, Subscription};
 use cleave_store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,11 +34,21 @@ fn is_announced(context: &str, handler: &str) -> bool {
 }
 
 async fn announce(bus: &dyn EventBus) -> Result<(), StartError> {
-    for (context, interests) in INTERESTS {
-        for interest in interests {
-            let announced = bus.announce(&interest.of(context)).await;
-            announced.map_err(|error| StartError::of("bus", error))?;
-        }
+    let failed = |error| StartError::of("bus", error);
+    let of = |(context, interests): (&'static str, &'static [Interest])| {
+        interests.iter().map(move |interest| interest.of(context))
+    };
+    let all: Vec<Subscription> = INTERESTS.into_iter().flat_map(of).collect();
+    for subscription in &all {
+        bus.announce(subscription).await.map_err(failed)?;
+    }
+    for left in bus.left_behind(&all).await.map_err(failed)? {
+        tracing::warn!(
+            consumer = left.consumer,
+            waiting = left.waiting,
+            "events are kept for a handler that this program does not have; where no other version of it runs, delete its consumer: {}",
+            left.remedy
+        );
     }
     Ok(())
 }

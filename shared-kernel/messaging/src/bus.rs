@@ -37,6 +37,17 @@ impl Interest {
     }
 }
 
+/// A consumer that events are kept for, and that no handler here subscribes as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// As the bus calls it.
+    pub consumer: String,
+    /// Events that wait for it.
+    pub waiting: u64,
+    /// What makes the bus forget it, as a command.
+    pub remedy: String,
+}
+
 /// Resolves once the bus has taken over for good: the publisher may forget the
 /// event. In-process that is when every subscriber has settled it. Where it
 /// fails, this event and those published after it may not have arrived: publish
@@ -77,6 +88,12 @@ pub trait EventBus: Send + Sync + 'static {
     /// still. None where a receipt means handled.
     async fn backlog(&self, _subscription: &Subscription) -> Result<u64, BusError> {
         Ok(0)
+    }
+
+    /// For which consumers, beside these, events are kept that nobody may ever
+    /// settle. None where a bus ends with its process.
+    async fn left_behind(&self, _known: &[Subscription]) -> Result<Vec<LeftBehind>, BusError> {
+        Ok(Vec::new())
     }
 
     /// Whether it carries events at the moment, or why it does not.

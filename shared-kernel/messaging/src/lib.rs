@@ -20,7 +20,7 @@ mod receipts;
 mod relay;
 mod sql;
 
-pub use bus::{BusError, Delivery, EventBus, Interest, Receipt, Settle, Subscription};
+pub use bus::{BusError, Delivery, EventBus, Interest, LeftBehind, Receipt, Settle, Subscription};
 pub use consumer::{Consumer, ConsumerOptions, EventHandler, HandleError, Handled, Handler};
 pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters, HandlerGone};
 pub use in_process::{InProcessBus, InProcessOptions};

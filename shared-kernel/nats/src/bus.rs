@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
+use async_nats::jetstream;
 use async_trait::async_trait;
-use cleave_messaging::{BusError, Delivery, EventBus, Receipt, Subscription};
+use cleave_messaging::{BusError, Delivery, EventBus, LeftBehind, Receipt, Subscription};
 use cleave_vocabulary::{Clock, Envelope};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -22,7 +23,7 @@ use crate::publisher::Publisher;
 use crate::reader::Reader;
 use crate::standing::Standing;
 use crate::streams::Streams;
-use crate::{NatsError, NatsOptions, names};
+use crate::{NatsError, NatsOptions, left_behind, names};
 
 /// How long the end of the bus waits for what is left to be said.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// The bus over NATS JetStream.
 pub struct NatsBus {
     options: NatsOptions,
+    jetstream: jetstream::Context,
     clock: Arc<dyn Clock>,
     standing: Standing,
     streams: Arc<Streams>,
@@ -69,12 +71,13 @@ impl NatsBus {
         Ok(Self {
             publisher: Publisher::new(
                 client.clone(),
-                jetstream,
+                jetstream.clone(),
                 streams.clone(),
                 options.prefix.clone(),
                 options.partitions,
             ),
             options,
+            jetstream,
             clock,
             standing,
             streams,
@@ -218,6 +221,11 @@ impl EventBus for NatsBus {
             }
         }
         Ok(backlog)
+    }
+
+    async fn left_behind(&self, known: &[Subscription]) -> Result<Vec<LeftBehind>, BusError> {
+        let (jetstream, prefix) = (&self.jetstream, &self.options.prefix);
+        Ok(left_behind::find(jetstream, prefix, self.options.partitions, known).await?)
     }
 
     fn health(&self) -> Result<(), String> {

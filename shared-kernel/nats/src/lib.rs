@@ -15,6 +15,7 @@ mod desk;
 mod drift;
 mod error;
 mod leases;
+mod left_behind;
 mod limits;
 mod login;
 mod names;

@@ -29,6 +29,18 @@ pub(crate) fn stream(prefix: &str, family: &str) -> String {
     format!("{prefix}-{}", plain(family))
 }
 
+/// The family in the name of a stream with this prefix, spelt as there.
+pub(crate) fn family_of_stream<'a>(prefix: &str, stream: &'a str) -> Option<&'a str> {
+    let family = stream.strip_prefix(prefix)?.strip_prefix('-')?;
+    // A longer prefix that begins like this one is another deployment's.
+    (!family.contains('-')).then_some(family)
+}
+
+/// Whether a type is of the family that is spelt so in a stream's name.
+pub(crate) fn is_family(kind: &str, spelt: &str) -> bool {
+    plain(family(kind)) == spelt
+}
+
 /// The subjects of a family's stream.
 pub(crate) fn subjects(prefix: &str, family: &str) -> String {
     format!("{prefix}.{}.*.*", plain(family))
@@ -102,6 +114,14 @@ mod tests {
         assert_eq!(subject("c", "a.b.c", 0), "c.a.0.b-c");
         assert_eq!(subject("c", "a.b>*", 0), "c.a.0.b=3e==2a=");
         assert_eq!(subjects("c", "a"), "c.a.*.*");
+    }
+
+    #[test]
+    fn a_stream_is_known_by_its_prefix() {
+        assert_eq!(family_of_stream("c", "c-order"), Some("order"));
+        assert_eq!(family_of_stream("c", "c-b-order"), None);
+        assert_eq!(family_of_stream("c", "cd-order"), None);
+        assert!(is_family("order.paid", "order") && !is_family("orders.paid", "order"));
     }
 
     #[test]

@@ -63,6 +63,37 @@ async fn an_event_that_the_broker_can_not_take_is_told_with_its_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn consumers_of_no_handler_are_told_with_what_waits_for_them() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let one = NatsOptions {
+        partitions: 1,
+        ..options(&broker)
+    };
+    let bus = open(one).await;
+    let gone = Subscription {
+        consumer: sample.name("gone"),
+        ..wanted(&sample)
+    };
+    for subscription in [&wanted(&sample), &gone] {
+        bus.announce(subscription).await.expect("announced");
+    }
+    send(&bus, &sample, "a").await;
+    let known = [wanted(&sample), gone.clone()];
+    assert_eq!(bus.left_behind(&known).await.expect("told"), []);
+    let left = bus.left_behind(&known[..1]).await.expect("told");
+    let [left] = &left[..] else {
+        panic!("one is left: {left:?}");
+    };
+    assert_eq!(
+        left.consumer,
+        format!("{}-0-0", gone.consumer.replace('.', "-"))
+    );
+    assert_eq!(left.waiting, 1);
+    let remedy = format!("nats consumer rm cleave-conformance {}", left.consumer);
+    assert_eq!(left.remedy, remedy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waited_while_nobody_listened_comes_first() {
     let (broker, sample) = (Broker::start().await, Sample::default());
     made(&options(&broker), &sample).await;
