@@ -5,7 +5,8 @@
 contexts=(order payment inventory user notification shipping)
 
 # Each line: the contexts on Postgres (or sqlite, or postgres for all), then the
-# processes, the front first. `broker` is one process whose events go over NATS.
+# processes, the front first; clients ask each process that is its equal in turn.
+# `broker` is one process whose events go over NATS.
 chosen() {
     cat <<END
 sqlite broker

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::link::Link;
-use crate::postgres;
+use crate::postgres::{self, Server};
 use crate::program::Program;
 use crate::shop::{ADMIN, Client};
 use crate::stores::on_postgres;
@@ -45,7 +45,7 @@ struct Part {
 /// An address for a process that is yet to start. Below the ports that the system
 /// gives to whoever asks for any, so that nobody takes it meanwhile, and another one
 /// each time.
-pub(crate) fn free() -> SocketAddr {
+pub fn free() -> SocketAddr {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
     loop {
         let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
@@ -66,10 +66,15 @@ impl Deployment {
 
     /// The same, with every context on Postgres, where several processes can share it.
     pub async fn start_on_postgres(parts: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::start_on(postgres::shared(), parts, settings).await
+    }
+
+    /// The same, on a server that may be the test's own.
+    pub async fn start_on(server: &Server, parts: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut places = Vec::new();
         for context in CONTEXTS {
             let name = format!("DATABASE__{}__URL", context.to_uppercase());
-            places.push((name, postgres::shared().schema().await));
+            places.push((name, server.schema().await));
         }
         let places = places.iter().map(|(name, url)| (&**name, &**url));
         let settings: Vec<_> = settings.iter().copied().chain(places).collect();
@@ -196,6 +201,13 @@ impl Deployment {
     /// What clients ask.
     pub fn front(&self) -> Client {
         self.client(0)
+    }
+
+    /// Where clients find the front, and every process that is its equal.
+    pub fn fronts(&self) -> Vec<String> {
+        let first = &self.parts[0].only;
+        let equals = (0..self.parts.len()).filter(|index| self.parts[*index].only == *first);
+        equals.map(|index| self.program(index).url()).collect()
     }
 
     /// Asks the gateway of one part.

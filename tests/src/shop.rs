@@ -3,6 +3,8 @@
 //! (`order,user payment inventory,shipping,notification`); who asks it can't tell.
 //! Closing it demands that the books balance.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cleave::assembly::World;
@@ -37,7 +39,10 @@ enum House {
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
-    base: String,
+    /// Where the server is, or its equals: each request goes to the next.
+    bases: Arc<[String]>,
+    turn: Arc<AtomicUsize>,
+    patience: Duration,
 }
 
 /// An answer.
@@ -74,15 +79,35 @@ pub const ADMIN: (&str, &str) = ("admin@shop.example", "an admin's password");
 impl Client {
     /// A client of the server at `base`.
     pub fn new(base: impl Into<String>) -> Self {
+        Self::of_all(vec![base.into()])
+    }
+
+    /// A client of several that are one to it, as behind a balancer of loads.
+    pub fn of_all(bases: Vec<String>) -> Self {
         Self {
             http: reqwest::Client::new(),
-            base: base.into(),
+            bases: bases.into(),
+            turn: Arc::default(),
+            patience: Duration::from_secs(60),
         }
     }
 
-    /// The base of its URLs.
+    /// A client of the first alone: for what each knows by itself, as its breakers do.
+    #[must_use]
+    pub fn at_one_front(&self) -> Self {
+        Self::new(self.bases[0].clone())
+    }
+
+    /// The same, waiting so long for each answer.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The base of its next URL.
     pub fn url(&self) -> &str {
-        &self.base
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &self.bases[turn % self.bases.len()]
     }
 
     /// Sends a request, as whoever the token is of; `None` where nobody answered.
@@ -96,8 +121,8 @@ impl Client {
     ) -> Option<Reply> {
         let mut request = self
             .http
-            .request(method, format!("{}{path}", self.base))
-            .timeout(Duration::from_secs(60));
+            .request(method, format!("{}{path}", self.url()))
+            .timeout(self.patience);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -279,11 +304,11 @@ impl Shop {
             (key.replace('.', "__").to_uppercase(), (*value).to_owned())
         };
         let settings: Vec<(String, String)> = settings.iter().map(variable).collect();
-        let (house, url) = match std::env::var(TOPOLOGY) {
+        let (house, urls) = match std::env::var(TOPOLOGY) {
             Ok(parts) => Box::pin(parts_of(&parts, &settings)).await,
             Err(_) => Box::pin(whole(&settings)).await,
         };
-        let client = Client::new(url);
+        let client = Client::of_all(urls);
         let admin = client.sign_in(ADMIN.0, ADMIN.1).await;
         Self {
             house,
@@ -295,11 +320,6 @@ impl Shop {
     /// Opens one as it is by default.
     pub async fn open() -> Self {
         Self::open_set(&[]).await
-    }
-
-    /// The base of its URLs.
-    pub fn url(&self) -> &str {
-        &self.client.base
     }
 
     /// Asks it over HTTP.
@@ -318,7 +338,7 @@ impl Shop {
 }
 
 /// A shop whose every context is in this process.
-async fn whole(settings: &[(String, String)]) -> (House, String) {
+async fn whole(settings: &[(String, String)]) -> (House, Vec<String>) {
     // The limits are for strangers; whoever tests them sets them. Hashing is as
     // cheap as the library lets it be.
     let usual = [
@@ -345,17 +365,17 @@ async fn whole(settings: &[(String, String)]) -> (House, String) {
     let service = Service::start(&settings, World::default(), false).await;
     let service = service.expect("the shop opens");
     let url = format!("http://{}", service.address());
-    (House::Whole(service, folder, broker), url)
+    (House::Whole(service, folder, broker), vec![url])
 }
 
 /// One in a process for each of these parts.
-async fn parts_of(parts: &str, settings: &[(String, String)]) -> (House, String) {
+async fn parts_of(parts: &str, settings: &[(String, String)]) -> (House, Vec<String>) {
     let parts: Vec<&str> = parts.split(' ').collect();
     let settings: Vec<(&str, &str)> = settings
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let deployment = Deployment::start(&parts, &settings).await;
-    let url = deployment.program(0).url();
-    (House::Parts(deployment), url)
+    let urls = deployment.fronts();
+    (House::Parts(deployment), urls)
 }

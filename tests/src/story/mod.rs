@@ -2,7 +2,8 @@
 //! down as a text for a snapshot. Everything that holds for every answer is
 //! demanded while the story is told (identity of the request, security headers,
 //! the shape of problems, the program's own document of its API), so that the
-//! text shows what is particular. It knows the program by its address alone.
+//! text shows what is particular. It knows the program by its address alone,
+//! or by its addresses where several are one to clients.
 
 mod demands;
 mod telling;
@@ -16,13 +17,14 @@ use serde_json::Value;
 
 use self::demands::demand_shape;
 use self::telling::Put;
-use crate::shop::Shop;
+use crate::shop::{Client, Shop};
 use crate::snapshots::Mask;
 
 /// A story that is being told.
 pub struct Story {
     http: reqwest::Client,
-    base: String,
+    /// Knows where to ask next.
+    client: Client,
     document: Value,
     mask: Mask,
     opaque: Vec<(String, &'static str)>,
@@ -121,17 +123,25 @@ impl Story {
     pub async fn of(shop: &Shop) -> Self {
         // Bodies are asked for as they are: compression is the transport's affair.
         let http = reqwest::Client::new();
-        let base = shop.url().to_owned();
-        let document = http.get(format!("{base}/api/openapi.json")).send().await;
+        let client = shop.client().clone();
+        let document = format!("{}/api/openapi.json", client.url());
+        let document = http.get(document).send().await;
         let document = document.expect("the program answers").json().await;
         Self {
             http,
-            base,
+            client,
             document: document.expect("a document"),
             mask: Mask::default(),
             opaque: Vec::new(),
             text: String::new(),
         }
+    }
+
+    /// The same, told at one front of several: of what each knows by itself.
+    #[must_use]
+    pub fn at_one_front(self) -> Self {
+        let client = self.client.at_one_front();
+        Self { client, ..self }
     }
 
     /// The document of the API, as the program serves it.
@@ -262,7 +272,7 @@ impl Ask<'_> {
         let headers: Vec<_> = self.headers.into_iter().filter(|it| !untyped(it)).collect();
         let mut request = self.story.http.request(
             self.method.clone(),
-            format!("{}{}", self.story.base, self.path),
+            format!("{}{}", self.story.client.url(), self.path),
         );
         for (name, value) in &headers {
             request = request.header(name, value);

@@ -159,7 +159,7 @@ fn before_inventory(page: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn breakers_are_shown_and_held() {
     let shop = shop().await;
-    let mut story = Story::of(&shop).await;
+    let mut story = Story::of(&shop).await.at_one_front();
     let (admin, ann) = (shop.operator(), shop.customer("ann").await);
     let product = shop.product("LAMP", 10).await;
     let breakers = format!("{OPS}/breakers");

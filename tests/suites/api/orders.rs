@@ -427,12 +427,12 @@ async fn an_order_whose_time_is_over_is_cancelled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_nobody_can_price_is_not_taken() {
     let shop = shop().await;
-    let mut story = Story::of(&shop).await;
+    let mut story = Story::of(&shop).await.at_one_front();
     let (admin, ann) = (shop.operator(), shop.customer("ann").await);
     let lamp = shop.product("LAMP", 20).await;
     let breaker = "/api/v1/ops/breakers/order.inventory";
     let hold = |state: &str| json!({"state": state});
-    let client = shop.client();
+    let client = shop.client().at_one_front();
     client
         .post(breaker, &admin.token, &hold("forced_open"))
         .await;

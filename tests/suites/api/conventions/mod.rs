@@ -92,7 +92,7 @@ async fn whoever_asks_too_much_is_asked_to_wait() {
         ])
         .await;
         let ann = shop.customer("ann").await;
-        let mut story = Story::of(&shop).await;
+        let mut story = Story::of(&shop).await.at_one_front();
         let begun = SystemClock.now();
         for _ in 0..3 {
             story.get(PRODUCTS).by(&ann).send().await;
