@@ -5,6 +5,7 @@ pub mod api;
 pub mod audits;
 pub mod broker;
 pub mod deployment;
+pub mod follow;
 pub mod link;
 pub mod postgres;
 pub mod program;

@@ -172,18 +172,38 @@ impl Program {
         let _ = self.process.wait();
     }
 
+    /// Takes its processors away (`SIGSTOP`): it is there, and does nothing.
+    ///
+    /// # Panics
+    /// Where that can't be done.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on where it was.
+    ///
+    /// # Panics
+    /// Where that can't be done.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.process.id().to_string()])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "the process can be sent {name}"
+        );
+    }
+
     /// Asks it to stop (`SIGTERM`) and waits for its end.
     ///
     /// # Panics
     /// Where it can't be asked, or does not end within 20 seconds.
     pub fn stop(mut self) -> (ExitStatus, String) {
-        let asked = Command::new("kill")
-            .arg(self.process.id().to_string())
-            .status();
-        assert!(
-            asked.is_ok_and(|status| status.success()),
-            "the process can be asked to stop"
-        );
+        self.signal("TERM");
         let ended = self.ended.recv_timeout(Duration::from_secs(20));
         assert!(
             ended != Err(std::sync::mpsc::RecvTimeoutError::Timeout),

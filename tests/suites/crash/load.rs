@@ -1,24 +1,39 @@
-//! Customers who buy until they are told to stop, each order under a key of its
-//! own and asked for until it is answered; and what must be true in the end.
+//! Customers who buy until they are told to stop, each order under a key of its own
+//! and asked for until it is answered; others who look at everything meanwhile, and one
+//! who follows orders live. Each answer is timed, whatever it says: the shop has a limit
+//! for every request, and what takes far longer has hung.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cleave_tests::shop::{Client, order};
+use cleave_tests::follow::{Item, demand_whole};
+use cleave_tests::shop::{Client, Reply, order};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use super::{books, looks};
+
 const CLIENTS: usize = 8;
-/// After which a program that has not answered has left a request hanging: twice
-/// its own limit.
-const PATIENCE: Duration = Duration::from_secs(59);
-/// After which what was placed must have come to its end.
-const END: Duration = Duration::from_secs(120);
+/// What the shop is told, so that its limits are reached while a test waits: a request's
+/// own, and how often a stream that has nothing to tell shows that it lives.
+pub(super) const LIMITS: [(&str, &str); 2] = [
+    ("HTTP__TIME_LIMIT", "2s"),
+    ("ORDER__FOLLOW__KEEP_ALIVE", "1s"),
+];
+/// After which a request has hung, and a stream that tells nothing too: three times
+/// that limit, so that a slow machine is none. What is to show that nothing hangs has
+/// to last longer.
+pub(super) const HUNG: Duration = Duration::from_secs(6);
+/// How long a client waits: a little longer.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// After which a load that did not go on never will.
+const STANDSTILL: Duration = Duration::from_secs(120);
 /// Instruments with each kind of outcome, the usual one most often.
 const METHODS: [&str; 8] = [
     "pm_card_visa",
@@ -31,16 +46,20 @@ const METHODS: [&str; 8] = [
     "pm_card_visa",
 ];
 
-type Orders = BTreeMap<String, BTreeSet<String>>;
+/// Which orders each key became; in the end, each exactly one.
+pub(super) type Orders = BTreeMap<String, BTreeSet<String>>;
 
 /// The load on a shop.
 pub(super) struct Load {
     shared: Arc<Shared>,
-    buyers: Vec<JoinHandle<()>>,
+    /// Those who buy, and those who look.
+    clients: Vec<JoinHandle<()>>,
+    follower: JoinHandle<Vec<(String, Vec<Item>)>>,
     customer: String,
 }
 
-struct Shared {
+/// What the clients share.
+pub(super) struct Shared {
     /// Where it is sold at the moment: each try goes to the next.
     bases: Mutex<Vec<String>>,
     turn: AtomicUsize,
@@ -48,6 +67,10 @@ struct Shared {
     keys: AtomicU64,
     /// Which order each key became, as every answer for it said.
     orders: Mutex<Orders>,
+    /// The last one that was placed.
+    latest: Mutex<Option<String>>,
+    /// The longest that a request took, in milliseconds.
+    longest: AtomicU64,
 }
 
 impl Load {
@@ -64,13 +87,23 @@ impl Load {
             stop: AtomicBool::new(false),
             keys: AtomicU64::new(0),
             orders: Mutex::default(),
+            latest: Mutex::default(),
+            longest: AtomicU64::new(0),
         });
         let buyer = |n| buy(shared.clone(), n as u64, customer.clone(), products.clone());
         let buyers = (0..CLIENTS).map(|n| tokio::task::spawn(buyer(n)));
-        let buyers = buyers.collect();
+        let looker = |token: &str, paths| {
+            tokio::task::spawn(looks::look(shared.clone(), token.to_owned(), paths))
+        };
+        let lookers = [
+            looker(&customer, &looks::CUSTOMERS[..]),
+            looker(admin, &looks::OPERATORS[..]),
+        ];
+        let follower = looks::follow(shared.clone(), customer.clone());
         Self {
+            clients: buyers.chain(lookers).collect(),
+            follower: tokio::task::spawn(follower),
             shared,
-            buyers,
             customer,
         }
     }
@@ -84,20 +117,34 @@ impl Load {
     pub(super) async fn goes_on(&self, orders: u64) {
         let keys = &self.shared.keys;
         let wanted = keys.load(Ordering::Relaxed) + orders;
+        let begun = Instant::now();
         while keys.load(Ordering::Relaxed) < wanted {
+            let failed = self.clients.iter().any(JoinHandle::is_finished);
+            assert!(!failed && !self.follower.is_finished(), "a client failed");
+            assert!(begun.elapsed() < STANDSTILL, "nothing is sold any more");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
-    /// Ends it, and demands that each key is exactly one order, that every order is
-    /// at its end, that the books balance and that nobody was told anything twice.
+    /// The longest that a request has taken.
+    pub(super) fn longest(&self) -> Duration {
+        Duration::from_millis(self.shared.longest.load(Ordering::Relaxed))
+    }
+
+    /// Ends it, and demands that nothing was lost and nothing doubled: of the orders,
+    /// and of what the stream told.
     pub(super) async fn end(self, client: &Client, admin: &str) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        for buyer in self.buyers {
-            buyer.await.expect("no client fails");
+        for one in self.clients {
+            one.await.expect("no client fails");
         }
         let orders = self.shared.orders.lock().clone();
-        count(client, admin, &self.customer, &orders).await;
+        books::demand_sound(client, admin, &self.customer, &orders).await;
+        let followed = self.follower.await.expect("no stream fails");
+        assert!(!followed.is_empty(), "no order was followed");
+        for (order, told) in &followed {
+            demand_whole(client, order, &self.customer, told).await;
+        }
     }
 }
 
@@ -121,109 +168,74 @@ async fn buy(load: Arc<Shared>, client: u64, token: String, products: Vec<String
                 .lock()
                 .entry(key.clone())
                 .or_default()
-                .insert(id);
+                .insert(id.clone());
+            *load.latest.lock() = Some(id);
         }
         load.keys.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Shared {
-    fn next(&self) -> Client {
+    /// Whether it goes on.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The last order that was placed.
+    pub(super) fn latest(&self) -> Option<String> {
+        self.latest.lock().clone()
+    }
+
+    /// Who is asked next.
+    pub(super) fn next(&self) -> Client {
         let bases = self.bases.lock();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        Client::new(bases[turn % bases.len()].clone())
+        Client::new(bases[turn % bases.len()].clone()).patient(PATIENCE)
+    }
+
+    /// Asks the next, and demands that it does not hang; `None` where nobody is there.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Option<Reply> {
+        let client = self.next();
+        let what = format!("{method} {path}");
+        let asked = Instant::now();
+        let sent = client.try_send(method, path, Some(token), headers, body);
+        let reply = self.in_time(&what, sent).await;
+        let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.longest.fetch_max(took, Ordering::Relaxed);
+        reply
+    }
+
+    /// Waits for what must come within the limit, whatever it is.
+    pub(super) async fn in_time<T>(&self, what: &str, coming: impl Future<Output = T>) -> T {
+        let asked = Instant::now();
+        let came = tokio::time::timeout(PATIENCE, coming).await;
+        let took = asked.elapsed();
+        assert!(took < HUNG, "{what} hung: nothing for {took:?}");
+        came.expect("it came before")
     }
 }
 
 /// Sends it until there is an answer that counts.
 async fn place(load: &Shared, token: &str, key: &str, body: &Value) -> String {
+    let headers = [("idempotency-key", key)];
     loop {
-        let client = load.next();
-        let asked = Instant::now();
-        let headers = [("idempotency-key", key)];
-        let reply = client
-            .try_send(
-                Method::POST,
-                "/api/v1/orders",
-                Some(token),
-                &headers,
-                Some(body),
-            )
-            .await;
-        match reply {
+        let asked = load.ask(Method::POST, "/api/v1/orders", token, &headers, Some(body));
+        match asked.await {
             Some(reply) if reply.status == 201 => {
                 return reply.body["id"].as_str().expect("an id").to_owned();
             }
             Some(reply) if reply.status.as_u16() == 409 || reply.status.is_server_error() => {}
             Some(reply) => panic!("{key}: {reply:?}"),
             // Nobody is there at the moment; whoever is there answers.
-            None => assert!(asked.elapsed() < PATIENCE, "{key} was never answered"),
+            None => {}
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-async fn all(client: &Client, token: &str, path: &str) -> Vec<Value> {
-    let mut items = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page = client
-            .get(&format!("{path}?limit=100{cursor}"), token)
-            .await
-            .body;
-        items.extend(page["items"].as_array().expect("a page").iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return items,
-        }
-    }
-}
-
-async fn count(client: &Client, admin: &str, ann: &str, orders: &Orders) {
-    client.demand_balanced_books(admin).await;
-    for (key, ids) in orders {
-        assert_eq!(ids.len(), 1, "{key} became {ids:?}");
-    }
-    let unfinished =
-        |order: &Value| !matches!(order["status"].as_str(), Some("delivered" | "cancelled"));
-    let mut listed = all(client, ann, "/api/v1/orders").await;
-    let begun = Instant::now();
-    while listed.len() != orders.len() || listed.iter().any(unfinished) {
-        let open: Vec<&Value> = listed.iter().filter(|order| unfinished(order)).collect();
-        assert!(begun.elapsed() < END, "these never ended: {open:#?}");
-        assert!(
-            listed.len() <= orders.len(),
-            "{} orders, and {} keys",
-            listed.len(),
-            orders.len()
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        listed = all(client, ann, "/api/v1/orders").await;
-    }
-    // Every order's owner hears of each thing once, and of everything.
-    let expected: usize = listed
-        .iter()
-        .map(|order| if order["status"] == "delivered" { 5 } else { 3 })
-        .sum();
-    let told = loop {
-        let told = all(client, ann, "/api/v1/notifications").await;
-        let about_orders = told.iter().filter(|n| n["order_id"].is_string()).count();
-        let waiting = told
-            .iter()
-            .any(|notification| notification["status"] == "queued");
-        if about_orders >= expected && !waiting {
-            break told;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
-    let mut seen = BTreeSet::new();
-    for notification in told.iter().filter(|n| n["order_id"].is_string()) {
-        let what = (
-            notification["order_id"].to_string(),
-            notification["kind"].to_string(),
-        );
-        assert!(seen.insert(what), "told twice: {notification}");
-    }
-    assert_eq!(seen.len(), expected);
-    client.demand_balanced_books(admin).await;
 }

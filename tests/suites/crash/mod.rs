@@ -1,15 +1,19 @@
 //! Suite: the real program, killed at random moments under load, and what it runs
-//! on; in one process and in several. Clients go on with their keys; in the end each
-//! key is exactly one order, the books balance, and nobody was told anything twice.
+//! on; in one process and in several. Clients go on with their keys, and none of them
+//! waits longer for an answer than the shop's limit lets it; in the end each key is
+//! exactly one order, the books balance, and nobody was told anything twice.
 
 mod apart;
+mod books;
 mod load;
+mod looks;
+mod silence;
 
 use std::time::Duration;
 
 use cleave_tests::program::Program;
 use cleave_tests::shop::{ADMIN, Client};
-use load::Load;
+use load::{LIMITS, Load};
 use rand::{Rng, SeedableRng};
 
 const KILLS: usize = 20;
@@ -19,6 +23,8 @@ fn environment() -> Vec<(&'static str, &'static str)> {
         ("CLEAVE__ADMIN__EMAIL", ADMIN.0),
         ("CLEAVE__ADMIN__PASSWORD", ADMIN.1),
         ("CLEAVE__GATEWAY__RATE_LIMIT__ENABLED", "false"),
+        ("CLEAVE__HTTP__TIME_LIMIT", LIMITS[0].1),
+        ("CLEAVE__ORDER__FOLLOW__KEEP_ALIVE", LIMITS[1].1),
         ("CLEAVE__SHIPPING__SIMULATED__PICKUP_AFTER", "100ms"),
         ("CLEAVE__SHIPPING__SIMULATED__DELIVER_AFTER", "200ms"),
         ("CLEAVE__USER__HASHING__MEMORY_KIB", "8"),

@@ -9,6 +9,7 @@ mod settings;
 mod tokens;
 
 use cleave_tests::deployment::{Deployment, anonymous};
+use cleave_tests::follow::{self, Stream};
 use cleave_tests::shop::{Client, order};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -187,44 +188,13 @@ async fn a_stream_of_events_passes_as_it_comes_and_goes_on_where_it_was() {
         Deployment::start(&parts, &[("SHIPPING__SIMULATED__PICKUP_AFTER", "never")]).await;
     let (front, ann, product) = customer(&deployment).await;
     let order = ordered(&front, &ann, &product, "pm_card_visa", "paid").await;
-    let url = format!(
-        "{}/api/v1/orders/{}/events",
-        deployment.program(0).url(),
-        order["id"].as_str().expect("an id")
-    );
-    let whole = events(&url, &ann, None, 3).await;
+    let path = follow::path(order["id"].as_str().expect("an id"));
+    let stream = async |last: Option<&str>| {
+        let opened = Stream::open(&front, &path, &ann, last).await;
+        opened.live()
+    };
+    let whole = stream(None).await.first(3).await;
     // From the second on, as a client does that lost the connection behind the first.
-    let rest = events(&url, &ann, Some(&whole[0].0), 2).await;
+    let rest = stream(Some(&whole[0].place)).await.first(2).await;
     assert_eq!(whole[1..], rest);
-}
-
-/// So many first events of a stream that goes on: id and data.
-async fn events(url: &str, token: &str, last: Option<&str>, count: usize) -> Vec<(String, String)> {
-    let mut request = reqwest::Client::new().get(url).bearer_auth(token);
-    if let Some(last) = last {
-        request = request.header("last-event-id", last);
-    }
-    let mut answer = request.send().await.expect("answered");
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    let (mut text, mut found) = (String::new(), Vec::new());
-    while found.len() < count {
-        let chunk = answer.chunk().await.expect("goes on").expect("goes on");
-        text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
-        let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
-        let field = |event: &str, name: &str| {
-            let mut lines = event.lines();
-            lines.find_map(|line| line.strip_prefix(name).map(str::to_owned))
-        };
-        found = whole
-            .split("\n\n")
-            .filter_map(|event| {
-                Some((
-                    field(event, "id: ").or_else(|| field(event, "id:"))?,
-                    field(event, "data:")?,
-                ))
-            })
-            .collect();
-    }
-    found.truncate(count);
-    found
 }
