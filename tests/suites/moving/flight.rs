@@ -7,13 +7,24 @@ use serde_json::{Value, json};
 use super::{bought, folder, moved, place, place_of, relocate, serve, stop};
 
 /// A gateway that does not answer in time.
-const SILENT: [(&str, &str); 2] = [
+pub(super) const SILENT: [(&str, &str); 2] = [
     ("CLEAVE__PAYMENT__SIMULATED__LATENCY", "1m"),
     ("CLEAVE__PAYMENT__GATEWAY__TIME_LIMIT", "200ms"),
 ];
 
-fn is_paid(order: &Value) -> bool {
+pub(super) fn is_paid(order: &Value) -> bool {
     ["paid", "shipped", "delivered"].contains(&order["status"].as_str().unwrap_or_default())
+}
+
+/// Waits until nobody knows what became of the order's payment.
+pub(super) async fn waits(client: &Client, token: &str, path: &str) {
+    let order = path.rsplit('/').next().expect("an id");
+    let payment = format!("/api/v1/payments?order_id={order}");
+    let waits = |page: &Value| {
+        let status = page["items"][0]["status"].as_str().unwrap_or_default();
+        ["queued", "unknown"].contains(&status)
+    };
+    client.until(&payment, token, waits).await;
 }
 
 /// One context there and back, with an order in flight each time.
@@ -40,13 +51,7 @@ async fn there_and_back(context: &str) {
             .sign_in("ann@customer.example", "a customer's password")
             .await;
         let path = place(&client, &ann, &product, "pm_card_visa").await;
-        let order = path.rsplit('/').next().expect("an id");
-        let payment = format!("/api/v1/payments?order_id={order}");
-        let waits = |page: &Value| {
-            let status = page["items"][0]["status"].as_str().unwrap_or_default();
-            ["queued", "unknown"].contains(&status)
-        };
-        client.until(&payment, &ann, waits).await;
+        waits(&client, &ann, &path).await;
         stop(shop);
 
         let to = if there {

@@ -2,6 +2,7 @@
 //! What arrives is what was there, an order in flight goes on, a copy that was
 //! killed is finished by the next, and what must not be touched is refused.
 
+mod apart;
 mod flight;
 mod interrupted;
 mod refusals;
@@ -30,7 +31,13 @@ fn folder() -> TempDir {
 
 /// Starts a server, told further settings.
 async fn serve(data: &Path, settings: &[(&str, &str)]) -> Program {
+    serve_with(data, &[], settings).await
+}
+
+/// The same, with further words on its command line.
+async fn serve_with(data: &Path, words: &[&str], settings: &[(&str, &str)]) -> Program {
     let data = data.to_owned();
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let environment: Vec<_> = SHOP.iter().chain(settings).map(owned).collect();
     let started = tokio::task::spawn_blocking(move || {
@@ -38,7 +45,8 @@ async fn serve(data: &Path, settings: &[(&str, &str)]) -> Program {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        Program::serve(&data, &[], &environment)
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Program::serve(&data, &words, &environment)
     });
     started.await.expect("it starts")
 }
