@@ -2,6 +2,7 @@
 
 use cleave::topology::CONTEXTS;
 use cleave_tests::deployment::Deployment;
+use cleave_tests::follow::{self, Item, Stream};
 use cleave_tests::shop::{Client, order};
 use reqwest::Method;
 
@@ -39,4 +40,49 @@ async fn what_one_does_is_waited_for_and_followed_at_the_other() {
         let chunk = chunk.expect("in time").expect("goes on").expect("goes on");
         text.push_str(&String::from_utf8_lossy(&chunk));
     }
+}
+
+/// Reads until an item of this name has come, or the stream breaks off.
+async fn read(stream: &mut Stream, items: &mut Vec<Item>, name: &str) -> bool {
+    while let Some(more) = stream.next().await {
+        items.extend(more);
+        if items.iter().any(|item| item.told["name"] == name) {
+            return true;
+        }
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_process_was_killed_goes_on_at_the_other_where_it_was() {
+    let settings = [("SHIPPING__SIMULATED__PICKUP_AFTER", "never")];
+    let all = CONTEXTS.join(",");
+    let mut deployment = Deployment::start_on_postgres(&[&all, &all], &settings).await;
+    let (one, other) = (deployment.client(0), deployment.client(1));
+    let admin = deployment.admin().await;
+    let product = one.product(&admin, "P1", 100).await;
+    let ann = one.customer("ann").await;
+    let body = order(&[(&product, 1)], "pm_card_visa");
+    let placed = one.post("/api/v1/orders", &ann, &body).await;
+    let id = placed.body["id"].as_str().expect("an id");
+    let path = follow::path(id);
+
+    let mut told = Vec::new();
+    let mut stream = Stream::open(&one, &path, &ann, None).await.live();
+    assert!(read(&mut stream, &mut told, "shipment.scheduled").await);
+    deployment.kill(0);
+    assert!(!read(&mut stream, &mut told, "order.delivered").await);
+
+    let place = told.last().map(|item| item.place.as_str());
+    let mut stream = Stream::open(&other, &path, &ann, place).await.live();
+    let shipments = format!("/api/v1/shipments?order_id={id}");
+    let shipments = other.get(&shipments, &ann).await.body;
+    let shipment = shipments["items"][0]["id"].as_str().expect("a shipment");
+    for moved in ["dispatch", "deliver"] {
+        let path = format!("/api/v1/shipments/{shipment}/{moved}");
+        let reply = other.send(Method::POST, &path, Some(&admin), &[], None);
+        assert_eq!(reply.await.status, 200, "{moved}");
+    }
+    assert!(read(&mut stream, &mut told, "order.delivered").await);
+    follow::demand_whole(&other, id, &ann, &told).await;
 }
