@@ -44,21 +44,17 @@ impl Check {
     fn run(self) -> CommandResult {
         let base = self.sources.layers();
         let mut wrong = Vec::new();
-        let mut loaded = Vec::new();
-        for (name, layers) in self.named(&base) {
-            match load(&layers) {
-                Ok(settings) => loaded.push((name, settings)),
-                Err(reasons) => {
-                    wrong.extend(
-                        reasons
-                            .into_iter()
-                            .map(|reason| format!("{name}: {reason}")),
-                    );
-                }
-            }
+        let mut read = Vec::new();
+        let processes = self.named(&base);
+        let count = processes.len();
+        for (name, layers) in processes {
+            let (settings, reasons) = look(&layers);
+            let named = reasons.into_iter().map(|it| format!("{name}: {it}"));
+            wrong.extend(named);
+            read.extend(settings.map(|settings| (name, settings)));
         }
-        if wrong.is_empty() && !self.processes.is_empty() {
-            wrong = check_together(&loaded);
+        if !self.processes.is_empty() {
+            wrong.extend(check_together(&read, read.len() == count));
         }
         match wrong.len() {
             0 => super::print(&"nothing is wrong with this topology"),
@@ -84,11 +80,17 @@ impl Check {
     }
 }
 
-/// The settings of a process, or all that is wrong with its topology.
-fn load(layers: &Layers) -> Result<Settings, Vec<String>> {
-    let read: Settings = layers.load().map_err(|error| vec![error.to_string()])?;
-    Topology::of(&read)?;
-    Settings::load(layers).map_err(|error| vec![error.to_string()])
+/// The settings of a process, where they can be read, and all that is wrong with them
+/// alone.
+fn look(layers: &Layers) -> (Option<Settings>, Vec<String>) {
+    let settings: Settings = match layers.load() {
+        Ok(settings) => settings,
+        Err(error) => return (None, vec![error.to_string()]),
+    };
+    let mut wrong = Topology::of(&settings).err().unwrap_or_default();
+    let parts = settings.check_parts().err();
+    wrong.extend(parts.map(|reason| layers.contradiction(reason).to_string()));
+    (Some(settings), wrong)
 }
 
 /// Draws where the contexts run, as this process would see it

@@ -211,7 +211,29 @@ impl DatabaseSettings {
         {
             return Err("database.url: each context has a schema of its own there; name one in database.<context>.url, or leave the parameter schema out".to_owned());
         }
+        self.check_schemas()
+    }
+
+    /// Contexts share no schema: they would take each other's tables for their own.
+    fn check_schemas(&self) -> Result<(), String> {
+        let contexts = self.contexts().map(|(name, _)| name);
+        let schemas = contexts.map(|name| (name, self.schema(name)));
+        for (index, (one, schema)) in schemas.iter().enumerate() {
+            let mut further = schemas.iter().skip(index + 1);
+            let same = further.find(|(_, other)| schema.is_some() && schema == other);
+            if let (Some((other, _)), Some(schema)) = (same, schema) {
+                return Err(format!(
+                    "database.{one}.url and database.{other}.url both lead to {schema}; each context has a schema of its own: leave the parameter schema out of one of the URLs, or name another"
+                ));
+            }
+        }
         Ok(())
+    }
+
+    /// Server, database and schema where a context keeps its data, unless that is SQLite.
+    pub fn schema(&self, context: &str) -> Option<String> {
+        let place = self.place(context)?;
+        cleave_store::schema_of(context, &place.url.0)
     }
 
     /// Where a context keeps its data, unless that is SQLite.
@@ -309,6 +331,14 @@ impl Settings {
 
     /// What each part, and the whole, says against them.
     pub fn check(&self) -> Result<(), String> {
+        self.check_parts()?;
+        Topology::of(self)
+            .map(drop)
+            .map_err(|wrong| wrong.join("; "))
+    }
+
+    /// What each part says against them, but for where contexts run.
+    pub(crate) fn check_parts(&self) -> Result<(), String> {
         self.http.validate()?;
         self.order.validate()?;
         self.payment.validate()?;
@@ -330,7 +360,6 @@ impl Settings {
         self.log.filter.parse::<tracing_subscriber::EnvFilter>().map_err(|error| {
             format!("log.filter `{}` can't be read ({error}); write levels as in `info,cleave_saga=debug`", self.log.filter)
         })?;
-        Topology::of(self).map_err(|wrong| wrong.join("; "))?;
         self.only_what_is_there()
     }
 

@@ -16,6 +16,7 @@ use crate::settings::{BusKind, LOCAL, Settings};
 
 pub use links::{GATEWAY, Links};
 pub use together::check_together;
+use together::overlap;
 
 /// The contexts that there are, in the order of the fulfilment's dependencies.
 pub const CONTEXTS: [&str; 6] = [
@@ -56,6 +57,17 @@ pub struct Topology(Vec<(&'static str, Place)>);
 impl Topology {
     /// What the settings say, or everything that is wrong with it.
     pub fn of(settings: &Settings) -> Result<Self, Vec<String>> {
+        let (topology, wrong) = Self::read(settings);
+        if wrong.is_empty() {
+            Ok(topology)
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// As far as the settings tell, and what is wrong with them. A context whose
+    /// place can't be told has none.
+    fn read(settings: &Settings) -> (Self, Vec<String>) {
         let mut wrong = Vec::new();
         let only = only(settings, &mut wrong);
         let places = settings.topology.places();
@@ -63,16 +75,12 @@ impl Topology {
             let set = places.iter().find(|(name, _)| *name == context);
             let set = set.map_or(LOCAL, |(_, place)| place);
             let place = place(context, set, only.as_deref(), &mut wrong);
-            (context, place)
+            place.map(|place| (context, place))
         });
-        let topology = Self(placed.to_vec());
+        let topology = Self(placed.into_iter().flatten().collect());
         topology.check_bus(settings, &mut wrong);
         topology.check_internal(settings, &mut wrong);
-        if wrong.is_empty() {
-            Ok(topology)
-        } else {
-            Err(wrong)
-        }
+        (topology, wrong)
     }
 
     /// Whether this process hosts it.
@@ -138,8 +146,8 @@ impl Topology {
             self.check_reached(settings, wrong);
             return;
         };
-        if listen.port() != 0 && listen == settings.http.listen {
-            wrong.push("internal.listen and http.listen are the same address; clients must not reach the first, so give it another port".to_owned());
+        if overlap(listen, settings.http.listen) {
+            wrong.push("internal.listen and http.listen are the same address, or one holds the other; clients must not reach the first, so give it another port".to_owned());
         }
     }
 
@@ -205,7 +213,12 @@ fn only(settings: &Settings, wrong: &mut Vec<String>) -> Option<Vec<String>> {
     Some(names)
 }
 
-fn place(context: &str, set: &str, only: Option<&[String]>, wrong: &mut Vec<String>) -> Place {
+fn place(
+    context: &str,
+    set: &str,
+    only: Option<&[String]>,
+    wrong: &mut Vec<String>,
+) -> Option<Place> {
     let named = only.is_some_and(|names| names.iter().any(|name| name == context));
     let url = match set {
         LOCAL => None,
@@ -221,16 +234,16 @@ fn place(context: &str, set: &str, only: Option<&[String]>, wrong: &mut Vec<Stri
         }
     };
     match url {
-        _ if named => Place::Here,
-        Some(url) => Place::At(url),
-        None if only.is_none() => Place::Here,
+        _ if named => Some(Place::Here),
+        Some(url) => Some(Place::At(url)),
+        None if only.is_none() && set == LOCAL => Some(Place::Here),
         None => {
             if set == LOCAL {
                 wrong.push(format!(
                     "{context} runs nowhere: topology.only (--only) leaves it out, and topology.{context} is \"local\"; name it there, or set topology.{context} to the base URL of the process that runs it"
                 ));
             }
-            Place::Here
+            None
         }
     }
 }

@@ -39,7 +39,7 @@ pub use moving::{
 };
 pub use options::{PostgresOptions, SqliteOptions};
 pub use portions::portions;
-pub use postgres::{Provision, check_url, provision, role_exists};
+pub use postgres::{Provision, check_url, provision, role_exists, schema_of};
 pub use store::{ReadStats, Store, StoreHealth, WriteStats};
 pub use tx::{Signal, Tx};
 

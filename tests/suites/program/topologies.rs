@@ -7,12 +7,12 @@ use cleave_tests::program::{path, run};
 
 use super::folder;
 
-fn topologies() -> PathBuf {
+pub(super) fn topologies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/topologies")
 }
 
 /// The folders there.
-fn names() -> Vec<String> {
+pub(super) fn names() -> Vec<String> {
     let entries = std::fs::read_dir(topologies()).expect("the folder is there");
     let mut names: Vec<String> = entries
         .map(|entry| entry.expect("an entry"))
@@ -72,6 +72,34 @@ fn a_topology_without_one_of_its_processes_is_not_whole() {
     let ended = check("apart", "payment");
     assert!(!ended.status.success());
     assert!(ended.err.contains("payment runs nowhere"), "{}", ended.err);
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let here = folder();
+    let file = |name: &str, text: &str| {
+        let path = here.path().join(name);
+        std::fs::write(&path, text).expect("it is written");
+        path.display().to_string()
+    };
+    let nats = "bus.kind = \"nats\"\ninternal.key = \"a secret of more than 32 characters\"\n";
+    let front = format!(
+        "{nats}bus.nats.url = \"nats://10.0.0.1\"\ntopology.payment = \"http://10.0.0.7:9081\"\n"
+    );
+    let payment = format!(
+        "{nats}bus.nats.url = \"nats://10.0.0.2\"\ntopology.only = \"payment\"\nlog.filter = \"=\"\n"
+    );
+    let (front, payment) = (file("front.toml", &front), file("payment.toml", &payment));
+    let ended = run(here.path(), &["topology", "check", &front, &payment], &[]);
+    assert_eq!(ended.status.code(), Some(1));
+    for part in [
+        "payment.toml: user runs nowhere",
+        "payment.toml: log.filter",
+        "bus.nats.url leads to 10.0.0.1:4222",
+        "payment.toml has no internal.listen",
+    ] {
+        assert!(ended.err.contains(part), "`{part}` is not in {}", ended.err);
+    }
 }
 
 #[test]

@@ -20,5 +20,5 @@ pub(crate) use engine::Engine;
 pub(crate) use fault::Fault;
 pub use provision::{Provision, provision, role_exists};
 pub(crate) use session::Session;
-pub use target::check_url;
 pub(crate) use target::{BETWEEN, PATIENCE, Purpose, Target, shown};
+pub use target::{check_url, schema_of};

@@ -328,6 +328,13 @@ pub(crate) fn shown(name: &str, url: &str) -> String {
     }
 }
 
+/// The schema that is a database's at a URL, as messages name it; none where that
+/// is no URL of a Postgres database.
+pub fn schema_of(name: &str, url: &str) -> Option<String> {
+    let target = Target::parse(name, url, &PostgresOptions::default()).ok()?;
+    Some(format!("{}, schema {}", target.server(), target.schema))
+}
+
 /// Whether a URL can be one of a Postgres database, without asking anybody.
 pub fn check_url(url: &str) -> Result<(), OpenError> {
     Target::parse("check", url, &PostgresOptions::default()).map(drop)
