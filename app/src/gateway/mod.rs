@@ -31,15 +31,14 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::host::{Elsewhere, Health, HttpSettings, Metrics, Readiness, health, metrics};
-use crate::internal::Standing;
+use crate::host::{Elsewhere, Far, Health, HttpSettings, Metrics, Readiness, health, metrics};
 use door::Door;
 use gather::Gather;
 use rate_limit::RateLimit;
 
 pub use document::document;
 pub use keys::{fetch_keys, keep_keys};
-pub use others::{Others, Process};
+pub use others::{Others, Stand};
 pub use settings::{GatewaySettings, RateLimitSettings};
 
 /// A context, as the gateway sees it.
@@ -120,11 +119,13 @@ fn elsewhere(others: &Others) -> Elsewhere {
         let others = others.clone();
         Box::pin(async move {
             let standings = others.standings().await;
-            let of_one = |(process, standing): (Arc<Process>, Option<Standing>)| {
-                let contexts = process.contexts.clone();
-                contexts
-                    .into_iter()
-                    .map(move |context| (context, standing.as_ref().map(|it| it.of(context))))
+            let of_one = |stand: Stand| {
+                let contexts = stand.process.contexts.clone();
+                contexts.into_iter().map(move |context| Far {
+                    context,
+                    replica: stand.process.has_replicas().then_some(stand.number),
+                    condition: stand.condition(context),
+                })
             };
             standings.into_iter().flat_map(of_one).collect()
         })

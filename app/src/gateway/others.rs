@@ -10,6 +10,7 @@ use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::OpenApi;
 
+use crate::host::Condition;
 use crate::internal::{DOCUMENT, SERVICE_TOKEN, STANDING, Standing};
 use crate::topology::{GATEWAY, Links};
 
@@ -32,6 +33,25 @@ pub struct Process {
     tokens: Arc<ServiceTokens>,
 }
 
+/// One of the processes, of replicas one of those, and how it stands.
+pub struct Stand {
+    /// The process, with what it hosts.
+    pub process: Arc<Process>,
+    /// Which of its replicas, from 1, in the order of `topology.<context>`.
+    pub number: usize,
+    /// Where that one is.
+    pub base: String,
+    /// What it said; none where it does not answer.
+    pub standing: Option<Standing>,
+}
+
+impl Stand {
+    /// How a context is there; none where nobody answered.
+    pub fn condition(&self, context: &str) -> Option<Condition> {
+        Some(self.standing.as_ref()?.of(context))
+    }
+}
+
 impl Others {
     /// Those that the links lead to.
     pub fn of(links: &Links) -> Result<Self, String> {
@@ -52,9 +72,22 @@ impl Others {
         )))
     }
 
-    /// How each of them stands, asked now; none where it does not answer.
-    pub async fn standings(&self) -> Vec<(Arc<Process>, Option<Standing>)> {
-        self.told(STANDING).await
+    /// How each of them stands, and of replicas each, all asked now.
+    pub async fn standings(&self) -> Vec<Stand> {
+        let replicas = self.iter().flat_map(|process| {
+            let bases = process.base.split(',').enumerate();
+            bases.map(move |(index, base)| (process.clone(), index + 1, base.to_owned()))
+        });
+        let ask = async |(process, number, base): (Arc<Process>, usize, String)| {
+            let standing = process.told_at(&base, STANDING).await;
+            Stand {
+                process,
+                number,
+                base,
+                standing,
+            }
+        };
+        join_all(replicas.map(ask)).await
     }
 
     /// The document of the public operations of each, asked now.
@@ -77,24 +110,30 @@ impl Process {
     /// What it tells gateways at one of its internal addresses.
     async fn told<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
         for base in self.bases() {
-            let asked = self.client.get(format!("{base}{path}"));
-            let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
-            let sent = asked.timeout(PATIENCE).send().await;
-            let answer = async { sent?.error_for_status()?.json().await };
-            let told: reqwest::Result<T> = answer.await;
-            match told {
-                Ok(told) => return Some(told),
-                Err(error) => {
-                    let contexts = self.contexts.join(", ");
-                    tracing::warn!(contexts, %error, "a process does not tell how it is");
-                }
+            let told = self.told_at(base, path).await;
+            if told.is_some() {
+                return told;
             }
         }
         None
     }
 
+    /// What one of its replicas tells there.
+    async fn told_at<T: DeserializeOwned>(&self, base: &str, path: &str) -> Option<T> {
+        let asked = self.client.get(format!("{base}{path}"));
+        let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
+        let sent = asked.timeout(PATIENCE).send().await;
+        let answer = async { sent?.error_for_status()?.json().await };
+        let told: reqwest::Result<T> = answer.await;
+        told.inspect_err(|error| {
+            let contexts = self.contexts.join(", ");
+            tracing::warn!(contexts, %error, "a process does not tell how it is");
+        })
+        .ok()
+    }
+
     /// Whether there is more than one of it.
-    pub(super) fn has_replicas(&self) -> bool {
+    pub(crate) fn has_replicas(&self) -> bool {
         self.base.contains(',')
     }
 

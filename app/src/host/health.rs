@@ -61,8 +61,27 @@ impl Condition {
 /// Tells how one context is.
 pub type Health = Arc<dyn Fn() -> Condition + Send + Sync>;
 
-/// A context of another process, and how it is; none where nobody answered.
-pub type Far = (&'static str, Option<Condition>);
+/// A context of this process or of another.
+pub struct Far {
+    /// Its name.
+    pub context: &'static str,
+    /// Which of its replicas, from 1; none where there is one process alone.
+    pub replica: Option<usize>,
+    /// How it is there; none where nobody answered.
+    pub condition: Option<Condition>,
+}
+
+impl Far {
+    /// What is said of it where it does not answer. An address is the deployment's
+    /// own affair.
+    fn name(&self) -> String {
+        let context = self.context;
+        self.replica.map_or_else(
+            || context.to_owned(),
+            |number| format!("{context}, replica {number}"),
+        )
+    }
+}
 
 /// Asks the other processes how their contexts are.
 pub type Elsewhere = Arc<dyn Fn() -> BoxFuture<'static, Vec<Far>> + Send + Sync>;
@@ -102,10 +121,11 @@ pub(crate) struct Report {
     /// Each by its name.
     #[schema(value_type = HashMap<String, ContextReport>)]
     contexts: BTreeMap<&'static str, ContextReport>,
-    /// The contexts whose process did not answer; left out where all did.
+    /// The contexts whose process did not answer, and which of its replicas where it
+    /// has several; left out where all did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(ignore)]
-    unanswered: Vec<&'static str>,
+    unanswered: Vec<String>,
     /// The contexts whose events wait, because their process does not reach the
     /// broker; left out where all flow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -149,16 +169,22 @@ pub(crate) async fn live() -> Json<Liveness> {
 pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
     let stopping = readiness.stop.is_cancelled();
     let own = readiness.contexts.iter();
-    let mut conditions: Vec<Far> = own.map(|(name, health)| (*name, Some(health()))).collect();
-    for (name, condition) in &conditions {
-        if let Some(Condition::Failing(reason)) = condition {
-            tracing::warn!(context = name, reason, "not ready");
+    let mut all: Vec<Far> = own
+        .map(|(context, health)| Far {
+            context,
+            replica: None,
+            condition: Some(health()),
+        })
+        .collect();
+    for far in &all {
+        if let Some(Condition::Failing(reason)) = &far.condition {
+            tracing::warn!(context = far.context, reason, "not ready");
         }
     }
     if let Some(ask) = &readiness.elsewhere {
-        conditions.extend(ask().await);
+        all.extend(ask().await);
     }
-    let report = Report::of(&conditions, stopping);
+    let report = Report::of(&all, stopping);
     let code = if report.status == "ready" {
         StatusCode::OK
     } else {
@@ -168,25 +194,26 @@ pub(crate) async fn ready(State(readiness): State<Readiness>) -> Response {
 }
 
 impl Report {
-    fn of(conditions: &[Far], stopping: bool) -> Self {
-        let status = |condition: &Option<Condition>| {
-            let status = condition.as_ref().map_or("failing", Condition::status);
-            ContextReport { status }
-        };
-        let named = |which: fn(&Option<Condition>) -> bool| {
-            let mut names: Vec<_> = conditions
-                .iter()
-                .filter(|(_, condition)| which(condition))
-                .map(|(name, _)| *name)
-                .collect();
-            names.sort_unstable();
-            names
-        };
-        let contexts: BTreeMap<_, _> = conditions
-            .iter()
-            .map(|(name, condition)| (*name, status(condition)))
-            .collect();
+    fn of(all: &[Far], stopping: bool) -> Self {
+        let mut contexts: BTreeMap<&str, ContextReport> = BTreeMap::new();
+        let mut degraded = Vec::new();
+        for far in all {
+            // One replica that takes work is enough.
+            let status = far.condition.as_ref().map_or("failing", Condition::status);
+            let known = contexts.entry(far.context);
+            let report = known.or_insert(ContextReport { status });
+            if status == "ready" {
+                report.status = status;
+            }
+            let waits = far.condition.as_ref().is_some_and(Condition::is_degraded);
+            degraded.extend(waits.then_some(far.context));
+        }
+        degraded.sort_unstable();
+        degraded.dedup();
         let failing = contexts.values().any(|context| context.status != "ready");
+        let silent = all.iter().filter(|far| far.condition.is_none());
+        let mut unanswered: Vec<String> = silent.map(Far::name).collect();
+        unanswered.sort_unstable();
         Self {
             status: match (stopping, failing) {
                 (true, _) => "stopping",
@@ -194,8 +221,8 @@ impl Report {
                 _ => "ready",
             },
             contexts,
-            unanswered: named(Option::is_none),
-            degraded: named(|condition| condition.as_ref().is_some_and(Condition::is_degraded)),
+            unanswered,
+            degraded,
         }
     }
 }

@@ -6,9 +6,8 @@ use cleave_web::Admin;
 use serde::Serialize;
 
 use super::Ops;
-use crate::gateway::Process;
+use crate::gateway::Stand;
 use crate::host::{Condition, Health};
-use crate::internal::Standing;
 use crate::topology::CONTEXTS;
 
 /// How a context is reached from here.
@@ -85,18 +84,13 @@ impl From<&Condition> for PlacementHealth {
 
 impl PlacementBody {
     /// As the process that hosts it says now.
-    fn elsewhere(
-        context: &'static str,
-        process: &Process,
-        standing: Option<&Standing>,
-        condition: Option<&Condition>,
-    ) -> Self {
+    fn elsewhere(context: &'static str, stand: &Stand, condition: Option<&Condition>) -> Self {
         Self {
             context,
-            process: process.base.clone(),
+            process: stand.base.clone(),
             transport: Transport::Http,
             health: condition.map_or(PlacementHealth::Failing, PlacementHealth::from),
-            version: standing.map(|standing| standing.version.clone()),
+            version: stand.standing.as_ref().map(|it| it.version.clone()),
         }
     }
 
@@ -127,21 +121,20 @@ pub(super) async fn get_topology(State(ops): State<Ops>, _: Admin) -> Json<Topol
         items.push(PlacementBody::here(placement, &condition));
         degraded.extend(condition.is_degraded().then_some(placement.context));
     }
-    for (process, standing) in ops.others.standings().await {
-        let standing = standing.as_ref();
-        for context in process.contexts.iter().copied() {
-            let condition = standing.map(|standing| standing.of(context));
+    for stand in ops.others.standings().await {
+        for &context in &stand.process.contexts {
+            let condition = stand.condition(context);
             let condition = condition.as_ref();
+            items.push(PlacementBody::elsewhere(context, &stand, condition));
             let waits = condition.is_some_and(Condition::is_degraded);
-            items.push(PlacementBody::elsewhere(
-                context, &process, standing, condition,
-            ));
             degraded.extend(waits.then_some(context));
-            unanswered.extend(standing.is_none().then_some(context));
+            let silent = condition.is_none() && !unanswered.contains(&context);
+            unanswered.extend(silent.then_some(context));
         }
     }
     items.sort_by_key(|item| CONTEXTS.iter().position(|name| *name == item.context));
     degraded.sort_unstable();
+    degraded.dedup();
     Json(Topology {
         items,
         unanswered,

@@ -1,10 +1,11 @@
 //! Two real programs with every context each, over one Postgres and one broker.
 
 use cleave::topology::CONTEXTS;
-use cleave_tests::deployment::Deployment;
+use cleave_tests::deployment::{Deployment, anonymous};
 use cleave_tests::follow::{self, Item, Stream};
 use cleave_tests::shop::{Client, order};
 use reqwest::Method;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_does_is_waited_for_and_followed_at_the_other() {
@@ -85,4 +86,40 @@ async fn a_stream_whose_process_was_killed_goes_on_at_the_other_where_it_was() {
     }
     assert!(read(&mut stream, &mut told, "order.delivered").await);
     follow::demand_whole(&other, id, &ann, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_replica_is_told_of_by_itself() {
+    let front = "user,inventory,payment,shipping,notification";
+    let mut deployment = Deployment::start_on_postgres(&[front, "order", "order"], &[]).await;
+    let (client, admin) = (deployment.front(), deployment.admin().await);
+    let topology = client.get("/api/v1/ops/topology", &admin).await.body;
+    let items = topology["items"].as_array().expect("items");
+    assert_eq!(items.len(), 7, "{topology:#}");
+    for replica in [1, 2] {
+        let row = json!({
+            "context": "order", "process": deployment.internal(replica), "transport": "http",
+            "health": "ready", "version": items[0]["version"],
+        });
+        assert_eq!(items[4 + replica], row);
+    }
+    let ready = anonymous(&client, "/health/ready").await;
+    assert_eq!(ready.status, 200, "{ready:?}");
+    assert!(ready.body.get("unanswered").is_none(), "{ready:?}");
+
+    deployment.kill(2);
+    let topology = client.get("/api/v1/ops/topology", &admin).await.body;
+    assert_eq!(topology["unanswered"], json!(["order"]));
+    assert_eq!(topology["items"][5]["health"], "ready");
+    assert_eq!(topology["items"][6]["health"], "failing");
+    assert_eq!(topology["items"][6]["version"], Value::Null);
+    // The other goes on, so the shop takes work.
+    let ready = anonymous(&client, "/health/ready").await;
+    assert_eq!(ready.status, 200, "{ready:?}");
+    assert_eq!(ready.body["unanswered"], json!(["order, replica 2"]));
+    deployment.kill(1);
+    let ready = anonymous(&client, "/health/ready").await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    let both = json!(["order, replica 1", "order, replica 2"]);
+    assert_eq!(ready.body["unanswered"], both);
 }
