@@ -4,7 +4,7 @@ use cleave_tests::postgres;
 use cleave_tests::shop::{ADMIN, Client};
 use serde_json::{Value, json};
 
-use super::{bought, folder, moved, place, place_of, relocate, serve, stop};
+use super::{bought, dump, folder, moved, place, place_of, relocate, serve, stop};
 
 /// A gateway that does not answer in time.
 pub(super) const SILENT: [(&str, &str); 2] = [
@@ -60,7 +60,11 @@ async fn there_and_back(context: &str) {
             std::fs::rename(&file, file.with_extension("old")).expect("put out of the way");
             format!("sqlite:{context}.db")
         };
+        let source = there.then(|| dump(&file));
         moved(&relocate(data.path(), context, &to, before));
+        if let Some(source) = source {
+            assert!(source == dump(&file), "the source stays as it was");
+        }
 
         let shop = serve(data.path(), after).await;
         let client = Client::new(shop.url());
