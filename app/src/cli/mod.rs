@@ -5,6 +5,7 @@
 mod audit;
 mod health;
 mod migrate;
+mod notify;
 mod openapi;
 mod rebuild;
 mod relocate;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::signals::stop_requested;
-use super::{CommandError, CommandResult, Sources};
+use super::{CommandError, CommandResult, Sources, notify};
 use crate::assembly::World;
 use crate::service::Service;
 
@@ -46,10 +46,12 @@ impl Serve {
         let service = Service::start(&settings, World::default(), self.demo)
             .await
             .map_err(CommandError::failure)?;
+        notify::tell(notify::READY);
         if self.demo {
             eprintln!("{}", service.welcome().await);
         }
         stop.cancelled().await;
+        notify::tell(notify::STOPPING);
         tracing::info!("stopping");
         service.stop().await;
         tracing::info!("stopped");

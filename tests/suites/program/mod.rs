@@ -2,6 +2,7 @@
 //! bad files, and an orderly stop. Each gets a message that says what to do.
 
 mod broker;
+mod deploy;
 mod files;
 mod folders;
 mod settings;
