@@ -5,6 +5,7 @@ mod broker;
 mod deploy;
 mod files;
 mod folders;
+mod script;
 mod settings;
 mod topologies;
 

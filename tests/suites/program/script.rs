@@ -1,0 +1,96 @@
+//! `config/topologies/run`: what it starts is a shop, and one Ctrl-C ends all of it.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cleave_tests::program::path;
+use cleave_tests::shop::{Client, order};
+use serde_json::Value;
+
+use super::folder;
+use super::topologies::topologies;
+
+/// The command lines in which a folder is named.
+fn running(folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let processes = std::fs::read_dir("/proc").expect("Linux");
+    let lines = processes.filter_map(|it| {
+        let line = std::fs::read(it.ok()?.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).replace('\0', " "))
+    });
+    lines.filter(|line| line.contains(&folder)).collect()
+}
+
+/// What stands behind a word at the beginning of one of the lines.
+fn behind<'l>(lines: &'l [String], word: &str) -> Vec<&'l str> {
+    let mut lines = lines.iter().map(|line| line.split_whitespace());
+    let found = lines.find_map(|mut it| (it.next() == Some(word)).then(|| it.collect()));
+    found.unwrap_or_else(|| panic!("no {word}"))
+}
+
+async fn buy(front: &Client, email: &str, password: &str) {
+    let token = front.sign_in(email, password).await;
+    let products = "/api/v1/inventory/products?search=candle&limit=1";
+    let product = front.get(products, &token).await.body["items"][0]["id"].clone();
+    let lines = [(product.as_str().expect("an id"), 1)];
+    let body = order(&lines, "pm_card_visa");
+    let made = front.post("/api/v1/orders", &token, &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let order = format!(
+        "/api/v1/orders/{}",
+        made.body["id"].as_str().expect("an id")
+    );
+    let paid = |order: &Value| {
+        ["paid", "shipped", "delivered"]
+            .map(Value::from)
+            .contains(&order["status"])
+    };
+    front.until(&order, &token, paid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_ctrl_c_ends_all_that_the_script_started() {
+    let data = folder();
+    let mut script = Command::new(topologies().join("run"))
+        .args(["payment-apart", "--data"])
+        .arg(data.path())
+        .env("CLEAVE", path())
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(script.stderr.take().expect("piped")).lines();
+    let mut lines = Vec::new();
+    while let Some(Ok(line)) = said.next() {
+        let up = line.starts_with("Ctrl-C ends all of it");
+        lines.push(line);
+        if up {
+            break;
+        }
+    }
+    let text = lines.join("\n");
+    assert!(text.ends_with("Ctrl-C ends all of it."), "{text}");
+    let (front, payment) = (behind(&lines, "front")[0], behind(&lines, "payment")[0]);
+    let customer = behind(&lines, "customer");
+    buy(&Client::new(front), customer[0], customer[1]).await;
+    let folder = data.path().canonicalize().expect("it is there");
+    assert!(
+        running(&folder).len() >= 4,
+        "two processes, and two servers"
+    );
+
+    let pid = script.id().to_string();
+    let interrupted = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(interrupted.expect("it runs").success());
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    let ended = script.wait().expect("it ends");
+    assert!(ended.success(), "{rest:?}");
+    assert_eq!(running(&folder), Vec::<String>::new());
+    let broker = behind(&lines, "events")[0];
+    for address in [front, payment, broker] {
+        let address = address.rsplit('/').next().expect("an address");
+        TcpListener::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+    }
+}
