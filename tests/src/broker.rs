@@ -105,6 +105,22 @@ impl Broker {
         let _ = self.process.wait();
     }
 
+    /// Has it say nothing more, with its connections open, until it is let on.
+    pub fn halt(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it on.
+    pub fn let_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let words = [signal.to_owned(), self.process.id().to_string()];
+        let status = Command::new("kill").args(words).status();
+        assert!(status.expect("kill runs").success(), "{signal}");
+    }
+
     /// Starts it again on the same port, over what it has kept.
     pub async fn start_again(&mut self) {
         self.kill();

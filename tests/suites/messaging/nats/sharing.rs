@@ -271,6 +271,22 @@ async fn the_broker_is_away_for_longer_than_a_lease() {
     bus.close().await;
 }
 
+/// Nothing ends the connection to a machine that has lost its power.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_falls_silent_is_known_to_be_away() {
+    let broker = Broker::start().await;
+    let bus = open(options(&broker)).await;
+    let ledger = Ledger::default();
+    assert_eq!(bus.health(), Ok(()));
+    broker.halt();
+    let away = |_: &Ledger| bus.health().is_err();
+    ledger.until("known to be away", away).await;
+    broker.let_on();
+    let back = |_: &Ledger| bus.health().is_ok();
+    ledger.until("known to be back", back).await;
+    bus.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_a_cluster_dies_for_good() {
     let mut cluster = Broker::start_cluster().await;
