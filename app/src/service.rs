@@ -53,7 +53,11 @@ impl Service {
     pub async fn start(settings: &Settings, world: World, demo: bool) -> Result<Self, StartError> {
         let metrics = metrics();
         let assembly = Assembly::build(settings, world).await?;
-        assembly.occupy(&settings.database).await?;
+        if let Err(refused) = assembly.occupy(&settings.database).await {
+            // What it has opened is another's to open.
+            assembly.close().await;
+            return Err(refused);
+        }
         prepare(settings, &assembly, demo).await?;
         let public = listen("http.listen (--listen)", settings.http.listen).await?;
         let address = address_of(&public)?;

@@ -11,7 +11,12 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Foundation), Box::new(kernel::leases::LeaseTable)]
+        vec![
+            Box::new(Foundation),
+            Box::new(kernel::leases::LeaseTable),
+            Box::new(kernel::streams::StreamTable),
+            Box::new(kernel::identity::IdentityTable),
+        ]
     }
 }
 

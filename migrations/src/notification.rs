@@ -17,6 +17,8 @@ impl MigratorTrait for Migrator {
             Box::new(Foundation),
             Box::new(Messages),
             Box::new(kernel::leases::LeaseTable),
+            Box::new(kernel::streams::StreamTable),
+            Box::new(kernel::identity::IdentityTable),
         ]
     }
 }

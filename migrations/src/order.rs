@@ -15,6 +15,8 @@ impl MigratorTrait for Migrator {
             Box::new(Foundation),
             Box::new(OrderTables),
             Box::new(kernel::leases::LeaseTable),
+            Box::new(kernel::streams::StreamTable),
+            Box::new(kernel::identity::IdentityTable),
         ]
     }
 }

@@ -15,6 +15,8 @@ impl MigratorTrait for Migrator {
             Box::new(Foundation),
             Box::new(Payments),
             Box::new(kernel::leases::LeaseTable),
+            Box::new(kernel::streams::StreamTable),
+            Box::new(kernel::identity::IdentityTable),
             Box::new(GatewayBooksBeside),
         ]
     }

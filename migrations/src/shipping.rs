@@ -14,6 +14,8 @@ impl MigratorTrait for Migrator {
             Box::new(Foundation),
             Box::new(Shipments),
             Box::new(kernel::leases::LeaseTable),
+            Box::new(kernel::streams::StreamTable),
+            Box::new(kernel::identity::IdentityTable),
         ]
     }
 }

@@ -128,6 +128,20 @@ impl Broker {
         self.answers().await;
     }
 
+    /// Ends it, takes away all that it has kept, and starts it again on the same port.
+    pub async fn start_empty(&mut self) {
+        self.kill();
+        let kept = self.folder.path().join("jetstream");
+        std::fs::remove_dir_all(kept).expect("it has kept something");
+        self.start_again().await;
+    }
+
+    /// What a person with the broker's own tools can do to what it keeps.
+    pub async fn by_hand(&self) -> async_nats::jetstream::Context {
+        let client = async_nats::connect(self.url()).await.expect("it answers");
+        async_nats::jetstream::new(client)
+    }
+
     /// The port that it says it has taken.
     async fn told_port(&mut self) -> u16 {
         let folder = self.folder.path().to_owned();

@@ -6,6 +6,7 @@ mod audit;
 mod bus;
 mod contexts;
 mod meters;
+mod owners;
 mod running;
 mod secret;
 mod stores;
@@ -83,6 +84,16 @@ pub enum StartError {
         setting: String,
         /// Why.
         error: OpenError,
+    },
+    /// What carries the events of a context knows it by another database.
+    #[error(
+        "{context}: the events of {context} at this broker are those of another database, and each of the two would settle what only the other knows. If this is another deployment, give it a bus.nats.prefix of its own, or a broker of its own by bus.nats.url; if the wrong database is named, set database.{context}.url, or data_dir on SQLite, to the one that is in use; if that one is gone for good, let this one take its place: {release}"
+    )]
+    Owned {
+        /// Which.
+        context: &'static str,
+        /// The command that makes room for another.
+        release: String,
     },
     /// A context can't be built, or does not start.
     #[error("{context}: {reason}")]
@@ -186,15 +197,22 @@ impl Assembly {
         audit::auditors(self)
     }
 
-    /// Takes the databases for a process that works on them in the background;
-    /// refuses what another process is in the way of.
+    /// Takes the databases for a process that works on them in the background, and
+    /// their events at what carries them; refuses what another process, or another
+    /// database, is in the way of.
     pub async fn occupy(&self, database: &DatabaseSettings) -> Result<(), StartError> {
+        let bus = self.bus.identity().await;
+        let bus = bus.map_err(|error| StartError::of("bus", error))?;
         for context in &self.contexts {
+            if let Some(bus) = bus.as_ref().filter(|_| context.store.is_shared()) {
+                context.store.share_over(bus);
+            }
             let place = database.place(context.name);
             context.store.occupy().await.map_err(|error| match place {
                 Some(Place { setting, .. }) => StartError::Database { setting, error },
                 None => error.into(),
             })?;
+            owners::claim(&*self.bus, context, &*self.world.ids).await?;
         }
         Ok(())
     }

@@ -39,9 +39,7 @@ async fn announce(bus: &dyn EventBus) -> Result<(), StartError> {
         interests.iter().map(move |interest| interest.of(context))
     };
     let all: Vec<Subscription> = INTERESTS.into_iter().flat_map(of).collect();
-    for subscription in &all {
-        bus.announce(subscription).await.map_err(failed)?;
-    }
+    bus.announce(&all).await.map_err(failed)?;
     for left in bus.left_behind(&all).await.map_err(failed)? {
         tracing::warn!(
             consumer = left.consumer,
@@ -134,7 +132,8 @@ impl Running {
                 bus.clone(),
                 world.clock.clone(),
                 settings.relay.clone(),
-            );
+            )
+            .with_inboxes_that_remember(settings.consumer.inbox_retention);
             relays.run(context.name, relay.run(relays.stop.clone()));
             for Task { name, run } in context.tasks.drain(..) {
                 tasks.run(name, run(tasks.stop.clone()));

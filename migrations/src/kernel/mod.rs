@@ -1,9 +1,11 @@
 //! The tables of the kernel's mechanisms, alike in each context's database.
 
 pub(crate) mod idempotency;
+pub(crate) mod identity;
 pub(crate) mod leases;
 pub(crate) mod messaging;
 pub(crate) mod saga;
+pub(crate) mod streams;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;

@@ -48,6 +48,11 @@ pub struct LeftBehind {
     pub remedy: String,
 }
 
+/// A type's first word: `order`, of `order.paid`. A family has one publisher.
+pub fn family(kind: &str) -> &str {
+    kind.split_once('.').map_or(kind, |(family, _)| family)
+}
+
 /// Resolves once the bus has taken over for good: the publisher may forget the
 /// event. In-process that is when every subscriber has settled it. Where it
 /// fails, this event and those published after it may not have arrived: publish
@@ -62,10 +67,31 @@ pub trait EventBus: Send + Sync + 'static {
     /// to nobody is normal.
     async fn publish(&self, envelope: Arc<Envelope>) -> Result<Receipt, BusError>;
 
-    /// Makes a consumer known that will subscribe sometime, perhaps in another
-    /// process: from now on events wait for it. Where a bus ends with its process
-    /// there is nothing to be known.
-    async fn announce(&self, _subscription: &Subscription) -> Result<(), BusError> {
+    /// Makes consumers known that will subscribe sometime, perhaps in another
+    /// process: from now on events wait for them, also where what keeps the events
+    /// has to be made anew. Where a bus ends with its process there is nothing to be
+    /// known.
+    async fn announce(&self, _subscriptions: &[Subscription]) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    /// Tells what keeps the events of a family from whatever may take its place, once
+    /// it is there with all its consumers: with another one, what the one before had
+    /// a receipt for may be gone. None where a receipt means handled.
+    async fn incarnation(&self, _family: &str) -> Result<Option<String>, BusError> {
+        Ok(None)
+    }
+
+    /// Tells this bus from every other that processes may share; none where it ends
+    /// with its process.
+    async fn identity(&self) -> Result<Option<String>, BusError> {
+        Ok(None)
+    }
+
+    /// Takes a context's events for the database of this identity, for good. Refuses
+    /// with [`BusError::Owned`] where they are another one's: two that share a bus
+    /// would each settle what only the other knows.
+    async fn claim(&self, _context: &str, _identity: &str) -> Result<(), BusError> {
         Ok(())
     }
 
@@ -165,6 +191,9 @@ pub enum BusError {
     /// Its carrier failed; try again.
     #[error("the bus failed: {0}")]
     Failed(String),
+    /// They are another database's; what a person can do to change that.
+    #[error("the events are those of another database; `{0}` lets another one have them")]
+    Owned(String),
     /// Two consumers of one name that want different events.
     #[error("the consumer {0} is subscribed already")]
     Taken(String),

@@ -96,6 +96,13 @@ impl Outbox {
         execute(tx, SETTLE, vec![up_to.into(), up_to.into()]).await?;
         Ok(())
     }
+
+    /// Moves the watermark down: what lies above it goes out again.
+    pub(crate) async fn unsettle(tx: &Tx, down_to: i64) -> Result<(), DbErr> {
+        const UNSETTLE: &str = "UPDATE outbox_relay SET settled = $1 WHERE id = 1 AND settled > $2";
+        execute(tx, UNSETTLE, vec![down_to.into(), down_to.into()]).await?;
+        Ok(())
+    }
 }
 
 /// Lets the relay have `events` without a look into the outbox, where it runs in

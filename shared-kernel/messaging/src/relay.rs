@@ -20,9 +20,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::carriage::{Agreed, Carriage};
 use crate::follower::{Follower, Page};
 use crate::hand_over::{Behind, HandOver};
-use crate::{BusError, EventBus, OUTBOX, Outbox, Receipt, sql};
+use crate::{BusError, ConsumerOptions, EventBus, OUTBOX, Outbox, Receipt, sql};
 
 /// The settings of `bus.relay`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,7 +81,8 @@ impl RelayOptions {
     }
 }
 
-/// Commits tell the relay of themselves; this is for what nobody told it.
+/// Commits tell the relay of themselves; this is for what nobody told it, a stream
+/// that is gone among it.
 const POLL: Duration = Duration::from_secs(5);
 /// How long a relay that is told to stop waits for what it has published.
 const GRACE: Duration = Duration::from_secs(1);
@@ -95,6 +97,7 @@ pub struct Relay {
     bus: Arc<dyn EventBus>,
     clock: Arc<dyn Clock>,
     options: RelayOptions,
+    carriage: Carriage,
     settled: watch::Sender<i64>,
     /// When the oldest event in flight became true; the end of time for none.
     oldest: AtomicI64,
@@ -159,7 +162,9 @@ impl Relay {
             published: metrics::counter!("cleave_events_published_total", "context" => context.clone()),
             lag: metrics::gauge!("cleave_outbox_lag_seconds", "context" => context),
         };
+        let memory = ConsumerOptions::default().inbox_retention;
         Self {
+            carriage: Carriage::new(store.clone(), bus.clone(), clock.clone(), memory),
             store,
             bus,
             clock,
@@ -168,6 +173,14 @@ impl Relay {
             oldest: AtomicI64::new(i64::MAX),
             meters,
         }
+    }
+
+    /// The same, where inboxes remember for so long what was handled. What a bus has
+    /// lost is published again from half of that on.
+    #[must_use]
+    pub fn with_inboxes_that_remember(mut self, memory: Duration) -> Self {
+        self.carriage.remember_for(memory);
+        self
     }
 
     /// Tells how far it has come.
@@ -232,6 +245,16 @@ impl Relay {
 
     /// Publishes from the watermark on until `stop` or a receipt that fails.
     async fn stretch(&self, stop: &CancellationToken, term: &Term, written: &AtomicI64) -> End {
+        let agree = self.carriage.agree(term, self.position());
+        match stop.run_until_cancelled(agree).await {
+            Some(Ok(Agreed::Same)) => {}
+            Some(Ok(Agreed::Back(behind))) => {
+                self.settled.send_replace(behind);
+                written.store(behind, Ordering::Relaxed);
+            }
+            Some(Err(error)) => return End::Lost(error),
+            Some(Ok(Agreed::Over)) | None => return End::Stopped,
+        }
         let (sent, in_flight) = mpsc::channel(self.options.in_flight.max(1));
         let publish_then_wait = async move {
             let publish = self.publish(self.position(), &sent);
@@ -308,6 +331,10 @@ impl Relay {
 
     async fn send(&self, sent: &mpsc::Sender<Sent>, seq: i64, event: Arc<Envelope>) {
         let time = event.time;
+        self.insist("remembering where events go", || {
+            self.carriage.note(&event.kind)
+        })
+        .await;
         let receipt = self.publish_one(event).await;
         // The settling end goes away only together with this one.
         drop(sent.send(Sent { seq, time, receipt }).await);
@@ -363,12 +390,21 @@ impl Relay {
         End::Stopped
     }
 
-    /// Until another relay has taken over.
+    /// Until another relay has taken over, or what was published is not where it was.
     async fn keep_watermark(&self, term: &Term, written: &AtomicI64) -> End {
+        let mut looked = self.clock.now();
         loop {
             self.clock.sleep(self.options.watermark_every).await;
             if !self.write_watermark(term, written).await {
                 return End::Stopped;
+            }
+            if self.clock.now().since(looked) >= POLL {
+                looked = self.clock.now();
+                // A bus that does not answer says so where it is published to.
+                if let Ok(true) = self.carriage.has_moved().await {
+                    let gone = "what carried the events is gone";
+                    return End::Lost(BusError::Failed(gone.to_owned()));
+                }
             }
             let oldest = Timestamp::from_micros(self.oldest.load(Ordering::Relaxed));
             self.meters

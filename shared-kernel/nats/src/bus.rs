@@ -1,6 +1,6 @@
 //! The adapter itself: what the trait asks for, put together from its parts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +18,12 @@ use tokio_util::task::TaskTracker;
 use crate::connection::Connection;
 use crate::desk::{Desk, Feed, Word};
 use crate::leases::Leases;
-use crate::part::{Part, consumers};
+use crate::part::{Part, families};
 use crate::publisher::Publisher;
 use crate::reader::Reader;
+use crate::register::Register;
 use crate::standing::Standing;
-use crate::streams::Streams;
+use crate::streams::{Made, Streams};
 use crate::{NatsError, NatsOptions, left_behind, names};
 
 /// How long the end of the bus waits for what is left to be said.
@@ -37,6 +38,7 @@ pub struct NatsBus {
     streams: Arc<Streams>,
     publisher: Publisher,
     leases: Leases,
+    register: Register,
     /// By the consumer's name.
     desks: Mutex<HashMap<String, Arc<Desk>>>,
     words: mpsc::UnboundedSender<Word>,
@@ -56,6 +58,7 @@ impl NatsBus {
             jetstream,
             standing,
         } = Connection::open(&options).await?;
+        let register = Register::open(&jetstream, &options, instance.clone()).await?;
         let leases = Leases::open(&jetstream, &options, instance).await?;
         let streams = Arc::new(Streams::new(jetstream.clone(), options.clone()));
         let (words, heard) = mpsc::unbounded_channel();
@@ -82,6 +85,7 @@ impl NatsBus {
             standing,
             streams,
             leases,
+            register,
             desks: Mutex::default(),
             words,
             closed: CancellationToken::new(),
@@ -117,38 +121,13 @@ impl NatsBus {
         Ok(desk)
     }
 
-    /// What a subscription wants: each part of each stream, with a consumer at the
-    /// broker, and the stream's place among them.
-    async fn parts(&self, subscription: &Subscription) -> Result<Vec<(usize, Part)>, NatsError> {
-        let mut parts = Vec::new();
-        let families = families(&subscription.types);
-        for (number, (family, kinds)) in families.into_iter().enumerate() {
-            let stream = self.streams.of(family).await?;
-            let existing = consumers(&stream).await?;
-            let info = stream.get_info().await.map_err(NatsError::other)?;
-            for partition in 0..self.options.partitions {
-                let part = Part {
-                    stream: stream.clone(),
-                    base: names::consumer(&subscription.consumer, partition),
-                    filter: names::filter(&self.options.prefix, family, partition, &kinds),
-                    options: self.options.clone(),
-                };
-                part.prepare(&existing, info.state.last_sequence).await?;
-                parts.push((number, part));
-            }
-        }
+    /// What a subscription wants, with a consumer at the broker for each part.
+    async fn parts(&self, subscription: &Subscription) -> Result<Vec<Part>, NatsError> {
+        self.streams.announce(subscription);
+        let parts = Part::of(subscription, &self.options);
+        self.streams.prepare(&parts).await?;
         Ok(parts)
     }
-}
-
-/// Types by their family.
-fn families(types: &[String]) -> BTreeMap<&str, Vec<String>> {
-    let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for kind in types {
-        let kinds = families.entry(names::family(kind)).or_default();
-        kinds.push(kind.clone());
-    }
-    families
 }
 
 #[async_trait]
@@ -158,10 +137,32 @@ impl EventBus for NatsBus {
         self.publisher.publish(&envelope).await
     }
 
-    async fn announce(&self, subscription: &Subscription) -> Result<(), BusError> {
+    async fn announce(&self, subscriptions: &[Subscription]) -> Result<(), BusError> {
         self.check_open()?;
-        self.parts(subscription).await?;
+        // All of them before the first stream is made, which opens with what it knows.
+        for subscription in subscriptions {
+            self.streams.announce(subscription);
+        }
+        for subscription in subscriptions {
+            self.parts(subscription).await?;
+        }
         Ok(())
+    }
+
+    /// When the family's stream was made.
+    async fn incarnation(&self, family: &str) -> Result<Option<String>, BusError> {
+        self.check_open()?;
+        let stream = self.streams.look(family).await?;
+        self.register.keep().await?;
+        Ok(Some(Made::of(&stream).to_string()))
+    }
+
+    async fn identity(&self) -> Result<Option<String>, BusError> {
+        Ok(Some(self.register.bus().await?))
+    }
+
+    async fn claim(&self, context: &str, identity: &str) -> Result<(), BusError> {
+        self.register.claim(context, identity).await
     }
 
     /// Several processes may subscribe under one name; they share its parts.
@@ -173,10 +174,10 @@ impl EventBus for NatsBus {
         let desk = self.desk(&subscription).await?;
         // Dropped where the readers can't be made, it frees the name.
         let feed = Feed(desk.clone());
-        for (number, part) in self.parts(&subscription).await? {
+        for part in self.parts(&subscription).await? {
             let reader = Reader {
                 part,
-                number,
+                streams: self.streams.clone(),
                 leases: self.leases.clone(),
                 standing: self.standing.clone(),
                 desk: desk.clone(),

@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::standing::Connected;
+use crate::streams::Made;
 
-/// Where an event stands: the stream, by its place among the subscription's, and
-/// its number there. The same event read twice stands at the same place.
+/// Where an event stands: the stream, by its place among the subscription's and the
+/// time at which it was made, and its number there. The same event read twice stands at the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub(crate) stream: usize,
+    pub(crate) made: Made,
     pub(crate) sequence: u64,
 }
 

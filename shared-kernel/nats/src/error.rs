@@ -54,7 +54,7 @@ pub enum NatsError {
     },
     /// It lets us in, and does not let us do what must be done.
     #[error(
-        "the broker at {place} does not let this user do what it must ({reason}); let it publish to $JS.API.>, $JS.ACK.>, $KV.{prefix}-leases.> and {prefix}.> and subscribe to _INBOX.>, or name another user by bus.nats.user, bus.nats.token or bus.nats.credentials_file"
+        "the broker at {place} does not let this user do what it must ({reason}); let it publish to $JS.API.>, $JS.ACK.>, $KV.{prefix}-leases.>, $KV.{prefix}-owners.> and {prefix}.> and subscribe to _INBOX.>, or name another user by bus.nats.user, bus.nats.token or bus.nats.credentials_file"
     )]
     Denied {
         /// Host and port.

@@ -5,18 +5,17 @@
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::jetstream::{self};
 use bytes::Bytes;
 
-use crate::{NatsError, NatsOptions, drift, limits};
-
-/// As the broker bounds it for a bucket.
-const LONGEST_WINDOW: Duration = Duration::from_mins(2);
+use crate::bucket::Bucket;
+use crate::{NatsError, NatsOptions};
 
 /// The leases of all readers of one prefix.
 #[derive(Clone)]
 pub(crate) struct Leases {
+    jetstream: jetstream::Context,
+    options: NatsOptions,
     bucket: Store,
     span: Duration,
     owner: Bytes,
@@ -41,9 +40,10 @@ impl Leases {
         options: &NatsOptions,
         owner: String,
     ) -> Result<Self, NatsError> {
-        let name = format!("{}-leases", options.prefix);
-        let bucket = bucket(jetstream, &name, options).await?;
+        let bucket = bucket(options).open(jetstream, options).await?;
         Ok(Self {
+            jetstream: jetstream.clone(),
+            options: options.clone(),
             bucket,
             span: options.lease,
             owner: owner.into(),
@@ -63,7 +63,13 @@ impl Leases {
                 revision,
             })),
             Err(error) if error.kind() == CreateErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(NatsError::other(error)),
+            Err(error) => {
+                // Somebody may have deleted it: the next try finds another.
+                bucket(&self.options)
+                    .open(&self.jetstream, &self.options)
+                    .await?;
+                Err(NatsError::other(error))
+            }
         }
     }
 
@@ -89,47 +95,10 @@ impl Leases {
     }
 }
 
-/// What tells that a bucket is this program's.
-const MARK: &str = "Who reads which part of which stream";
-/// More than all leases need. It is bounded where the streams are: an account that
-/// demands it of them demands it of every stream.
-const ROOM: i64 = 1024 * 1024;
-
-/// The bucket, as the settings want it. Made by hand: the client does it for
-/// newer servers alone.
-async fn bucket(
-    jetstream: &jetstream::Context,
-    name: &str,
-    options: &NatsOptions,
-) -> Result<Store, NatsError> {
-    let wanted = Config {
-        name: format!("KV_{name}"),
-        description: Some(MARK.to_owned()),
-        subjects: vec![format!("$KV.{name}.>")],
-        max_messages_per_subject: 1,
-        max_messages: -1,
-        max_bytes: if options.max_bytes > 0 { ROOM } else { -1 },
-        max_age: options.lease,
-        duplicate_window: options.lease.min(LONGEST_WINDOW),
-        num_replicas: options.replicas,
-        discard: DiscardPolicy::New,
-        allow_rollup: true,
-        deny_delete: true,
-        allow_direct: true,
-        ..Config::default()
-    };
-    let refused = |error| limits::of_stream(&wanted, &error);
-    let found = jetstream.get_or_create_stream(&wanted).await;
-    let found = found.map_err(refused)?;
-    let has = &found.cached_info().config;
-    drift::check_owner(has, &wanted, has.description == wanted.description)?;
-    drift::check_for_good(has, &wanted)?;
-    let changes = drift::changes(has, &wanted);
-    if !changes.is_empty() {
-        let updated = jetstream.update_stream(&wanted).await;
-        updated.map_err(refused)?;
-        tracing::info!(stream = wanted.name, changed = %changes.join(", "), "the bucket of leases was brought up to date");
+fn bucket(options: &NatsOptions) -> Bucket {
+    Bucket {
+        name: "leases",
+        description: "Who reads which part of which stream",
+        max_age: Some(options.lease),
     }
-    let bucket = jetstream.get_key_value(name).await;
-    bucket.map_err(NatsError::other)
 }

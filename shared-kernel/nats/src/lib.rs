@@ -9,6 +9,7 @@
 //!          a chain        parts, by key           generations         a lease     a key at a time
 //! ```
 
+mod bucket;
 mod bus;
 mod connection;
 mod desk;
@@ -23,6 +24,7 @@ mod options;
 mod part;
 mod publisher;
 mod reader;
+mod register;
 mod standing;
 mod streams;
 

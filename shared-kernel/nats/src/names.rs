@@ -14,10 +14,7 @@
 
 use std::fmt::Write as _;
 
-/// `order`, of `order.paid`.
-pub(crate) fn family(kind: &str) -> &str {
-    kind.split_once('.').map_or(kind, |(family, _)| family)
-}
+use cleave_messaging::family;
 
 /// What follows the family; the family again where nothing does.
 fn rest(kind: &str) -> &str {

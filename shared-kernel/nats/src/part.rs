@@ -1,54 +1,99 @@
 //! One part of one stream as one handler wants it, and the consumer at the broker
 //! that stands for it, in its generations.
 
+use std::collections::BTreeMap;
+
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer};
 use async_nats::jetstream::stream::{Info, Stream};
+use cleave_messaging::{Subscription, family};
 use futures::StreamExt;
 
 use crate::drift::change;
+use crate::streams::Made;
 use crate::{NatsError, NatsOptions, limits, names};
 
 /// What one handler wants of one part of a stream.
 pub(crate) struct Part {
-    pub(crate) stream: Stream<Info>,
+    /// Whose stream it is a part of.
+    pub(crate) family: String,
+    /// The stream's place among the subscription's.
+    pub(crate) number: usize,
     /// The consumer's name but for its generation.
     pub(crate) base: String,
     pub(crate) filter: String,
     pub(crate) options: NatsOptions,
 }
 
+/// Types by their family.
+pub(crate) fn families(types: &[String]) -> BTreeMap<&str, Vec<String>> {
+    let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for kind in types {
+        families.entry(family(kind)).or_default().push(kind.clone());
+    }
+    families
+}
+
 impl Part {
+    /// What a subscription wants, those of one stream beside each other.
+    pub(crate) fn of(subscription: &Subscription, options: &NatsOptions) -> Vec<Self> {
+        let mut parts = Vec::new();
+        for (number, (family, kinds)) in families(&subscription.types).iter().enumerate() {
+            parts.extend((0..options.partitions).map(|partition| Self {
+                family: (*family).to_owned(),
+                number,
+                base: names::consumer(&subscription.consumer, partition),
+                filter: names::filter(&options.prefix, family, partition, kinds),
+                options: options.clone(),
+            }));
+        }
+        parts
+    }
+
     /// Makes the consumer where there is none, so that no event which is
     /// published behind `last` is missed. It begins at a number and not at what is
     /// new: a broker that dies young reckons the latter again, and later. One that
     /// is not as it is wanted now is followed by one that is, before anything more
     /// is published: a handler that wants more types from now on misses none.
-    pub(crate) async fn prepare(&self, existing: &[String], last: u64) -> Result<(), NatsError> {
+    pub(crate) async fn prepare(
+        &self,
+        stream: &Stream<Info>,
+        existing: &[String],
+        last: u64,
+    ) -> Result<(), NatsError> {
         if let Some(newest) = self.newest(existing) {
-            return self.renew(newest).await;
+            return self.renew(stream, newest).await;
         }
-        let Err(error) = self.make(0, behind(last)).await else {
+        // Whoever else makes it at this moment gives it the same name.
+        let first = Made::of(stream).generation();
+        let Err(error) = self.make(stream, first, behind(last)).await else {
             return Ok(());
         };
         // Another process may have been faster, with another number.
-        let made = self.newest(&consumers(&self.stream).await?);
+        let made = self.newest(&consumers(stream).await?);
         made.map(drop).ok_or(error)
     }
 
     /// The consumer to read from: the newest where nobody has read from it, else
     /// one more, from where the newest stands; those before it are deleted.
-    pub(crate) async fn begin(&self) -> Result<PullConsumer, NatsError> {
-        let names = consumers(&self.stream).await.map_err(NatsError::other)?;
+    pub(crate) async fn begin(&self, stream: &Stream<Info>) -> Result<PullConsumer, NatsError> {
+        let names = consumers(stream).await?;
         let consumer = match self.newest(&names) {
             // Somebody deleted it. What is left in the stream has been settled by nobody.
-            None => self.make(0, DeliverPolicy::All).await?,
-            Some(newest) => self.after(newest).await?,
+            None => {
+                tracing::error!(
+                    consumer = self.base,
+                    "the consumer was deleted; what was published since is lost to its handler"
+                );
+                let generation = unused(stream);
+                self.make(stream, generation, DeliverPolicy::All).await?
+            }
+            Some(newest) => self.after(stream, newest).await?,
         };
         let current = &consumer.cached_info().name;
         for name in names.iter().filter(|name| *name != current) {
             if names::generation(&self.base, name).is_some() {
-                let deleted = self.stream.delete_consumer(name).await;
+                let deleted = stream.delete_consumer(name).await;
                 deleted.map_err(NatsError::other)?;
             }
         }
@@ -56,25 +101,29 @@ impl Part {
     }
 
     /// Makes the next generation where the newest is not as it is wanted.
-    async fn renew(&self, newest: u64) -> Result<(), NatsError> {
-        let info = self.info(newest).await?;
+    async fn renew(&self, stream: &Stream<Info>, newest: u64) -> Result<(), NatsError> {
+        let info = self.info(stream, newest).await?;
         let changes = self.changes(&info.config);
         if changes.is_empty() {
             return Ok(());
         }
         tracing::info!(consumer = info.name, changed = %changes.join(", "), "a consumer is followed by one that is up to date");
         let from = behind(info.ack_floor.stream_sequence);
-        let Err(error) = self.make(newest + 1, from).await else {
+        let Err(error) = self.make(stream, newest + 1, from).await else {
             return Ok(());
         };
         // Another process may have been faster.
-        let made = self.newest(&consumers(&self.stream).await?);
+        let made = self.newest(&consumers(stream).await?);
         made.filter(|made| *made > newest).map(drop).ok_or(error)
     }
 
-    async fn info(&self, generation: u64) -> Result<consumer::Info, NatsError> {
+    async fn info(
+        &self,
+        stream: &Stream<Info>,
+        generation: u64,
+    ) -> Result<consumer::Info, NatsError> {
         let name = format!("{}{generation}", self.base);
-        let info = self.stream.consumer_info(&name).await;
+        let info = stream.consumer_info(&name).await;
         info.map_err(NatsError::other)
     }
 
@@ -103,25 +152,27 @@ impl Part {
         changes.into_iter().flatten().collect()
     }
 
-    async fn after(&self, newest: u64) -> Result<PullConsumer, NatsError> {
-        let info = self.info(newest).await?;
+    async fn after(&self, stream: &Stream<Info>, newest: u64) -> Result<PullConsumer, NatsError> {
+        let info = self.info(stream, newest).await?;
         let fits = self.changes(&info.config).is_empty();
         if fits && info.delivered.consumer_sequence == 0 {
-            let consumer = self.stream.get_consumer(&info.name).await;
+            let consumer = stream.get_consumer(&info.name).await;
             return consumer.map_err(NatsError::other);
         }
         let from = behind(info.ack_floor.stream_sequence);
-        self.make(newest + 1, from).await
+        self.make(stream, newest + 1, from).await
     }
 
-    async fn make(&self, generation: u64, from: DeliverPolicy) -> Result<PullConsumer, NatsError> {
+    async fn make(
+        &self,
+        stream: &Stream<Info>,
+        generation: u64,
+        from: DeliverPolicy,
+    ) -> Result<PullConsumer, NatsError> {
         let name = format!("{}{generation}", self.base);
-        let made = self
-            .stream
-            .create_consumer(self.wanted(generation, from))
-            .await;
+        let made = stream.create_consumer(self.wanted(generation, from)).await;
         made.map_err(|error| {
-            let stream = &self.stream.cached_info().config.name;
+            let stream = &stream.cached_info().config.name;
             limits::of_consumer(stream, &name, &error)
         })
     }
@@ -147,6 +198,13 @@ impl Part {
         let generations = names.iter().map(|name| names::generation(&self.base, name));
         generations.flatten().max()
     }
+}
+
+/// A generation that no consumer has had: an answer to one of that name would be
+/// taken for an answer to this one.
+fn unused(stream: &Stream<Info>) -> u64 {
+    let last = stream.cached_info().state.last_sequence;
+    Made::of(stream).generation() + last + 1
 }
 
 fn behind(sequence: u64) -> DeliverPolicy {

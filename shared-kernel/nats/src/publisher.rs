@@ -15,7 +15,7 @@ use async_nats::Client;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self};
-use cleave_messaging::{BusError, Receipt};
+use cleave_messaging::{BusError, Receipt, family};
 use cleave_vocabulary::{Envelope, EventId};
 use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
@@ -81,7 +81,7 @@ impl Publisher {
 
     /// Hands an event to the broker; the receipt resolves when it has stored it.
     pub(crate) async fn publish(&self, envelope: &Envelope) -> Result<Receipt, BusError> {
-        let family = names::family(&envelope.kind);
+        let family = family(&envelope.kind);
         self.streams.ready(family).await?;
         let chain = self.chain(family);
         let part = names::partition(&envelope.subject, self.partitions);
@@ -96,6 +96,8 @@ impl Publisher {
         let mut message = PublishMessage::build()
             .message_id(envelope.id.to_string())
             .payload(payload.into());
+        // A stream that has taken the place of another knows none of its events, and so
+        // refuses what follows one of them: its relay has to begin again.
         if let Some(last) = *last {
             message = message.expected_last_message_id(last.to_string());
         }

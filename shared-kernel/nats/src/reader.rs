@@ -24,8 +24,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::desk::{Answer, Desk, Place, Word};
 use crate::leases::{Lease, Leases, Renewed};
+use crate::names;
 use crate::part::Part;
 use crate::standing::{Connected, Standing};
+use crate::streams::{Made, Streams};
 
 /// How long one request for events stays open at the broker.
 const ASK: Duration = Duration::from_secs(30);
@@ -38,8 +40,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Reads one part for one handler.
 pub(crate) struct Reader {
     pub(crate) part: Part,
-    /// The stream's place among the subscription's.
-    pub(crate) number: usize,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) leases: Leases,
     pub(crate) standing: Standing,
     pub(crate) desk: Arc<Desk>,
@@ -86,7 +87,7 @@ impl Reader {
     }
 
     fn key(&self) -> String {
-        let stream = &self.part.stream.cached_info().config.name;
+        let stream = names::stream(&self.part.options.prefix, &self.part.family);
         format!("{stream}/{}", self.part.base.trim_end_matches('-'))
     }
 
@@ -143,7 +144,10 @@ impl Reader {
     }
 
     async fn follow(&self, connected: Connected, came: &mut bool) -> Result<Infallible, End> {
-        let consumer = self.part.begin().await.map_err(End::failed)?;
+        let stream = Box::pin(self.streams.look(&self.part.family)).await;
+        let stream = stream.map_err(End::failed)?;
+        let made = Made::of(&stream);
+        let consumer = self.part.begin(&stream).await.map_err(End::failed)?;
         let messages = consumer
             .stream()
             .max_messages_per_batch(self.part.options.max_in_flight)
@@ -162,20 +166,21 @@ impl Reader {
             let (sequence, again) = (info.stream_sequence, info.stream_sequence <= last);
             last = last.max(sequence);
             *came = true;
-            self.arrived(&message, connected, sequence, again);
+            let place = Place {
+                stream: self.part.number,
+                made,
+                sequence,
+            };
+            self.arrived(&message, connected, place, again);
         }
         Err(End::Failed("the broker ended it".to_owned()))
     }
 
-    fn arrived(&self, message: &Message, connected: Connected, sequence: u64, again: bool) {
+    fn arrived(&self, message: &Message, connected: Connected, place: Place, again: bool) {
         let Some(subject) = message.reply.clone() else {
             return;
         };
         let answer = Answer { subject, connected };
-        let place = Place {
-            stream: self.number,
-            sequence,
-        };
         if self.desk.holds(place, &answer) {
             return;
         }
@@ -191,7 +196,7 @@ impl Reader {
             Ok(_) => self.desk.say(Word::Ack(answer)),
             Err(_) => {
                 tracing::error!(
-                    consumer = %self.part.base, sequence,
+                    consumer = %self.part.base, sequence = place.sequence,
                     "the stream holds what is no event; it is skipped"
                 );
                 self.desk.say(Word::Term(answer));

@@ -2,23 +2,58 @@
 //! brought up to date where it differs. It keeps an event until every consumer
 //! has settled it, and a full one refuses more, so that a handler that is away
 //! makes the relays wait and loses nothing.
+//!
+//! What a stream takes while a consumer is missing is lost to that consumer's
+//! handler. So one that is made takes nothing until the consumers of everybody who
+//! was announced are there, whoever makes it and whoever else publishes; and each
+//! is told from the one before it by the time at which it was made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, Info, RetentionPolicy, StorageType, Stream,
 };
 use async_nats::jetstream::{self, ErrorCode};
+use cleave_messaging::Subscription;
+use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
 
+use crate::part::{Part, consumers};
 use crate::{NatsError, NatsOptions, drift, limits, names};
+
+/// The greatest event that a stream takes while its consumers are being made: none
+/// is so small.
+const CLOSED: i32 = 1;
+
+/// When a stream was made, in nanoseconds; no two under one name are of the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Made(i128);
+
+impl Made {
+    pub(crate) fn of(stream: &Stream<Info>) -> Self {
+        Self(stream.cached_info().created.unix_timestamp_nanos())
+    }
+
+    /// The first generation of the stream's consumers: of no other stream's.
+    pub(crate) fn generation(self) -> u64 {
+        u64::try_from(self.0 / 1_000_000).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// The streams that are known to be as they must be.
 pub(crate) struct Streams {
     jetstream: jetstream::Context,
     options: NatsOptions,
     known: Mutex<HashMap<String, Stream<Info>>>,
+    /// Whose consumers each stream is to have, by the consumer's name.
+    announced: Lock<BTreeMap<String, Subscription>>,
 }
 
 impl Streams {
@@ -27,7 +62,23 @@ impl Streams {
             jetstream,
             options,
             known: Mutex::default(),
+            announced: Lock::default(),
         }
+    }
+
+    /// From now on a stream that is made has this consumer from the start.
+    pub(crate) fn announce(&self, subscription: &Subscription) {
+        let (name, subscription) = (subscription.consumer.clone(), subscription.clone());
+        self.announced.lock().insert(name, subscription);
+    }
+
+    /// Returns once the streams of these parts are there, each with its consumers.
+    pub(crate) async fn prepare(&self, parts: &[Part]) -> Result<(), NatsError> {
+        for of_family in parts.chunk_by(|one, next| one.family == next.family) {
+            let stream = self.of(&of_family[0].family).await?;
+            equip(&stream, of_family).await?;
+        }
+        Ok(())
     }
 
     /// The stream of a family, as the settings want it.
@@ -35,6 +86,19 @@ impl Streams {
         let mut known = self.known.lock().await;
         if let Some(stream) = known.get(family) {
             return Ok(stream.clone());
+        }
+        let stream = self.ensure(family).await?;
+        known.insert(family.to_owned(), stream.clone());
+        Ok(stream)
+    }
+
+    /// The same, as the broker has it at this moment: it may be another one by now.
+    pub(crate) async fn look(&self, family: &str) -> Result<Stream<Info>, NatsError> {
+        let mut known = self.known.lock().await;
+        if let (Some(found), Some(before)) = (self.find(family).await?, known.get(family))
+            && Made::of(&found) == Made::of(before)
+        {
+            return Ok(found);
         }
         let stream = self.ensure(family).await?;
         known.insert(family.to_owned(), stream.clone());
@@ -72,19 +136,34 @@ impl Streams {
 
     async fn ensure(&self, family: &str) -> Result<Stream<Info>, NatsError> {
         let wanted = self.wanted(family);
-        if let Some(found) = self.find(family).await? {
-            return self.adjust(found, wanted).await;
-        }
-        match self.jetstream.create_stream(&wanted).await {
+        let stream = match self.find(family).await? {
+            Some(found) => found,
+            None => self.make(family, &wanted).await?,
+        };
+        self.check_for_good(&stream.cached_info().config, &wanted)?;
+        let announced: Vec<Subscription> = self.announced.lock().values().cloned().collect();
+        let parts = announced.iter().flat_map(|it| Part::of(it, &self.options));
+        let parts: Vec<Part> = parts.filter(|part| part.family == family).collect();
+        equip(&stream, &parts).await?;
+        self.adjust(stream, wanted).await
+    }
+
+    /// Makes it, closed: it is opened once its consumers are there.
+    async fn make(&self, family: &str, wanted: &Config) -> Result<Stream<Info>, NatsError> {
+        let closed = Config {
+            max_message_size: CLOSED,
+            ..wanted.clone()
+        };
+        match self.jetstream.create_stream(&closed).await {
             Ok(stream) => Ok(stream),
             Err(error) => match (error.kind(), self.find(family).await) {
-                // Another process was faster, with other settings.
+                // Another process was faster, and has opened it.
                 (CreateStreamErrorKind::JetStream(told), Ok(Some(found)))
                     if told.error_code() == ErrorCode::STREAM_NAME_EXIST =>
                 {
-                    self.adjust(found, wanted).await
+                    Ok(found)
                 }
-                _ => Err(limits::of_stream(&wanted, &error)),
+                _ => Err(limits::of_stream(wanted, &error)),
             },
         }
     }
@@ -113,14 +192,18 @@ impl Streams {
     /// Brings a stream that exists up to date; refuses one that can't be.
     async fn adjust(&self, found: Stream<Info>, wanted: Config) -> Result<Stream<Info>, NatsError> {
         let has = &found.cached_info().config;
-        self.check_for_good(has, &wanted)?;
+        let is_new = has.max_message_size == CLOSED;
         let changes = drift::changes(has, &wanted);
         if changes.is_empty() {
             return Ok(found);
         }
         let updated = self.jetstream.update_stream(&wanted).await;
         updated.map_err(|error| limits::of_stream(&wanted, &error))?;
-        tracing::info!(stream = wanted.name, changed = %changes.join(", "), "a stream was brought up to date");
+        if is_new {
+            tracing::info!(stream = wanted.name, "a stream was made");
+        } else {
+            tracing::info!(stream = wanted.name, changed = %changes.join(", "), "a stream was brought up to date");
+        }
         let found = self.jetstream.get_stream(&wanted.name).await;
         found.map_err(NatsError::other)
     }
@@ -142,6 +225,20 @@ impl Streams {
             _ => Ok(()),
         }
     }
+}
+
+/// Makes the consumers of these parts of one stream where they are missing.
+async fn equip(stream: &Stream<Info>, parts: &[Part]) -> Result<(), NatsError> {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let existing = consumers(stream).await?;
+    let info = stream.get_info().await.map_err(NatsError::other)?;
+    for part in parts {
+        let last = info.state.last_sequence;
+        part.prepare(stream, &existing, last).await?;
+    }
+    Ok(())
 }
 
 /// As a stream has it: -1 for no bound.

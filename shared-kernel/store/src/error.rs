@@ -253,6 +253,16 @@ pub enum OpenError {
         /// Whether this process would have shared it.
         shared: bool,
     },
+    /// Other processes work on the schema whose events go another way.
+    #[error(
+        "other processes work on the schema {schema} of {server} over another broker, or under another prefix, where nobody hears what this one would publish; set bus.nats.url and bus.nats.prefix to theirs, or stop them first"
+    )]
+    OtherBus {
+        /// Host, port and database.
+        server: String,
+        /// The schema's name.
+        schema: String,
+    },
     /// The server only answers questions.
     #[error(
         "{server} takes no writes (it is a standby, or read-only); name its primary in the URL"

@@ -23,6 +23,8 @@ pub(crate) struct Hub {
     pub(crate) closed: AtomicBool,
     /// Whether other processes may work on the same database.
     pub(crate) shared: AtomicBool,
+    /// What carries events between those that do; none where nobody has said.
+    pub(crate) bus: Mutex<Option<String>>,
     pub(crate) listeners: Arc<Listeners>,
     trouble: Mutex<Option<String>>,
 }

@@ -109,6 +109,13 @@ impl Store {
         self.inner.hub.shared.store(shared, Ordering::Relaxed);
     }
 
+    /// The same, with those alone that say the name of the same bus when they occupy
+    /// it: events that one bus carries are not heard at another.
+    pub fn share_over(&self, bus: &str) {
+        self.share();
+        *self.inner.hub.bus.lock() = Some(bus.to_owned());
+    }
+
     /// Whether other processes may work on the same database at this moment.
     pub fn is_shared(&self) -> bool {
         self.inner.hub.is_shared()

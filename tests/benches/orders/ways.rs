@@ -137,7 +137,7 @@ async fn publishing() {
         consumer: sample.name("reader"),
         types: vec![kind.clone()],
     };
-    bus.announce(&wanted).await.expect("announced");
+    bus.announce(&[wanted]).await.expect("announced");
     for (events, in_flight) in [(1_000, 1), (20_000, in_flight)] {
         let begun = Instant::now();
         let mut receipts = VecDeque::new();

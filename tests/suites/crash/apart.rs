@@ -6,7 +6,7 @@ use cleave_tests::postgres::Server;
 
 use super::load::{LIMITS, Load};
 
-const PARTS: [&str; 4] = [
+pub(super) const PARTS: [&str; 4] = [
     "order",
     "payment",
     "user,inventory",

@@ -5,6 +5,7 @@
 
 mod apart;
 mod books;
+mod broker;
 mod load;
 mod looks;
 mod silence;

@@ -24,6 +24,8 @@ pub(super) struct Listening {
     lose: Mutex<HashSet<EventId>>,
     /// Receipts of these never resolve.
     hold: Mutex<HashSet<EventId>>,
+    /// What keeps them.
+    keeper: Mutex<Option<&'static str>>,
 }
 
 impl Listening {
@@ -52,6 +54,10 @@ impl EventBus for Listening {
 
     async fn subscribe(&self, _: Subscription) -> Result<BoxStream<'static, Delivery>, BusError> {
         Err(BusError::Closed)
+    }
+
+    async fn incarnation(&self, _: &str) -> Result<Option<String>, BusError> {
+        Ok(self.keeper.lock().map(str::to_owned))
     }
 
     async fn close(&self) {}
@@ -196,6 +202,69 @@ async fn an_event_that_is_lost_is_published_again_and_so_is_what_followed_it() {
     assert_eq!(published[..2], ids[..2]);
     assert_eq!(published[published.len() - 2..], ids[1..]);
     relay.stop().await;
+}
+
+/// What a bus has lost goes out again, up to a time: `old` is older than that.
+async fn lost_and_found(whole: impl AsyncFn(&World, &Arc<Listening>)) {
+    let world = World::new().await;
+    let bus = Arc::new(Listening::default());
+    *bus.keeper.lock() = Some("the first");
+    let old = world
+        .emit_aged(&["a", "b"], Duration::from_hours(24 * 16))
+        .await;
+    let new = world
+        .emit_aged(&["c", "a", "b"], Duration::from_hours(24 * 14))
+        .await;
+    let (relay, handle) = world.relay_to(bus.clone());
+    settled(&handle).await;
+    relay.stop().await;
+    assert_eq!(bus.published(), [old.clone(), new.clone()].concat());
+    bus.published.lock().clear();
+    whole(&world, &bus).await;
+    assert_eq!(bus.published(), new);
+    // Once is enough.
+    let (relay, handle) = world.relay_to(bus.clone());
+    let more = world.emit(&["d"]).await;
+    settled(&handle).await;
+    relay.stop().await;
+    assert_eq!(bus.published(), [new, more].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bus_lost_between_two_lives_of_the_relay_goes_out_again() {
+    lost_and_found(async |world, bus| {
+        *bus.keeper.lock() = Some("the second");
+        let (relay, _) = world.relay_to(bus.clone());
+        let again = async || bus.published().len() == 3;
+        world.eventually("publishing", again).await;
+        relay.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bus_lost_while_nothing_was_published_goes_out_again() {
+    lost_and_found(async |world, bus| {
+        let (relay, handle) = world.relay_to(bus.clone());
+        settled(&handle).await;
+        *bus.keeper.lock() = Some("the second");
+        let again = async || bus.published().len() == 3;
+        world.eventually("publishing", again).await;
+        relay.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_broker_kept_goes_out_again_over_a_bus_that_keeps_nothing() {
+    lost_and_found(async |world, bus| {
+        *bus.keeper.lock() = None;
+        let (relay, _) = world.relay_to(bus.clone());
+        let again = async || bus.published().len() == 3;
+        world.eventually("publishing", again).await;
+        relay.stop().await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use cleave_nats::{NatsBus, NatsOptions};
 use cleave_store::{Tx, Unit};
 use cleave_tests::broker::Broker;
 use cleave_tests::stores::TempStore;
-use cleave_vocabulary::{Envelope, EventId, ManualClock};
+use cleave_vocabulary::{Clock, Envelope, EventId, ManualClock};
 use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::task::JoinSet;
@@ -251,10 +251,16 @@ impl World {
 
     /// Writes an event of each subject in one unit of work.
     pub(super) async fn emit(&self, subjects: &[&str]) -> Vec<EventId> {
-        let events: Vec<Envelope> = subjects
-            .iter()
-            .map(|subject| self.event(subject).as_ref().clone())
-            .collect();
+        self.emit_aged(subjects, Duration::ZERO).await
+    }
+
+    /// The same, of things that happened so long ago.
+    pub(super) async fn emit_aged(&self, subjects: &[&str], age: Duration) -> Vec<EventId> {
+        let event = |subject: &&str| Envelope {
+            time: self.clock.now().minus(age),
+            ..self.event(subject).as_ref().clone()
+        };
+        let events: Vec<Envelope> = subjects.iter().map(event).collect();
         let ids = events.iter().map(|event| event.id).collect();
         let append = async move |tx: &Tx| -> Unit<()> { Ok(Outbox::append(tx, &events).await?) };
         self.temp.store.write(append).await.expect("appended");

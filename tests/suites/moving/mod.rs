@@ -5,6 +5,7 @@
 mod apart;
 mod flight;
 mod interrupted;
+mod known;
 mod refusals;
 
 use std::path::Path;

@@ -4,6 +4,7 @@
 
 mod leases;
 mod occupancy;
+mod owners;
 mod relays;
 mod shops;
 

@@ -32,6 +32,23 @@ async fn processes_that_share_a_schema_refuse_one_that_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_shares_a_schema_does_it_over_one_bus() {
+    let url = postgres::shared().schema().await;
+    let over = async |bus: &str| {
+        let store = Store::open_postgres("order", &url, &PostgresOptions::default()).await;
+        let store = store.expect("to look is allowed");
+        store.share_over(bus);
+        store.occupy().await.map(|()| store)
+    };
+    let (one, other) = (over("a").await.expect("first"), over("a").await);
+    let error = over("b").await.err().expect("nobody would hear it");
+    assert!(matches!(error, OpenError::OtherBus { .. }), "{error}");
+    other.expect("the same").close().await;
+    one.close().await;
+    over("b").await.expect("all have changed").close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_over_the_bus_of_one_is_refused_and_told_what_to_set() {
     let mut settings = Settings::default();
     settings.http.listen = "127.0.0.1:0".parse().expect("an address");

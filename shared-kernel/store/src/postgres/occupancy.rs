@@ -1,6 +1,8 @@
 //! Who else works on the schema. A session of its own holds an advisory lock for
 //! as long as the store is open: alone, which refuses every other process, or
-//! together with those that share it. Where it is shared, whoever listens to the
+//! together with those that share it. Those also hold a second lock under the name of
+//! what carries their events, by which whoever comes sees that theirs is another; it
+//! ends with its holders, so that nothing need be undone where all of them change. Where it is shared, whoever listens to the
 //! store is woken now and then, because the commits of others make no sound here.
 
 use std::sync::Arc;
@@ -18,6 +20,15 @@ use crate::{OpenError, PostgresOptions};
 const ALONE: &str = "SELECT pg_try_advisory_lock(hashtext('cleave process'), hashtext($1)) AS got";
 const TOGETHER: &str =
     "SELECT pg_try_advisory_lock_shared(hashtext('cleave process'), hashtext($1)) AS got";
+
+/// Nobody takes it alone, so that it is there at once.
+const OVER: &str = "SELECT pg_advisory_lock_shared(hashtext('cleave bus of ' || $1), hashtext($2))";
+/// The server shows both numbers of a lock without their signs.
+const STRANGERS: &str = "SELECT EXISTS (SELECT 1 FROM pg_locks \
+     WHERE locktype = 'advisory' AND objsubid = 2 \
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+     AND classid::bigint = hashtext('cleave bus of ' || $1)::bigint & 4294967295 \
+     AND objid::bigint <> hashtext($2)::bigint & 4294967295) AS any";
 
 /// How long a process that has just died may take to be missed by the server.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -41,26 +52,18 @@ impl Occupancy {
     pub(super) async fn take(self) -> Result<(), OpenError> {
         let until = Instant::now() + PATIENCE;
         let session = loop {
-            if let Some(session) = self.lock().await? {
-                break session;
+            match self.lock().await? {
+                Ok(session) => break session,
+                Err(refused) if Instant::now() >= until => return Err(refused),
+                Err(_) => sleep(AGAIN).await,
             }
-            if Instant::now() >= until {
-                let (server, schema) = (self.target.server(), self.target.schema.clone());
-                let shared = self.hub.is_shared();
-                return Err(OpenError::Occupied {
-                    server,
-                    schema,
-                    shared,
-                });
-            }
-            sleep(AGAIN).await;
         };
         tokio::spawn(self.keep(session));
         Ok(())
     }
 
-    /// The session with the lock; none where another process is in the way.
-    async fn lock(&self) -> Result<Option<PgConnection>, OpenError> {
+    /// The session with the locks; or, inside, how another process is in the way.
+    async fn lock(&self) -> Result<Result<PgConnection, OpenError>, OpenError> {
         let explain = |error: sqlx::Error| self.target.explain(&error);
         let mut session = self.target.connect(Purpose::Own).await.map_err(explain)?;
         let lock = if self.hub.is_shared() {
@@ -70,12 +73,34 @@ impl Occupancy {
         };
         let row = sqlx::query(lock).bind(&self.target.schema);
         let row = row.fetch_one(&mut session).await.map_err(explain)?;
-        if row.try_get("got").map_err(explain)? {
-            return Ok(Some(session));
-        }
+        let (server, schema) = (self.target.server(), self.target.schema.clone());
+        let shared = self.hub.is_shared();
+        let refused = if !row.try_get::<bool, _>("got").map_err(explain)? {
+            OpenError::Occupied {
+                server,
+                schema,
+                shared,
+            }
+        } else if shared && self.meets_strangers(&mut session).await.map_err(explain)? {
+            OpenError::OtherBus { server, schema }
+        } else {
+            return Ok(Ok(session));
+        };
         // Whatever comes of a goodbye, the connection ends here.
         drop(session.close().await);
-        Ok(None)
+        Ok(Err(refused))
+    }
+
+    /// Whether those who are there have another bus.
+    async fn meets_strangers(&self, session: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let Some(bus) = self.hub.bus.lock().clone() else {
+            return Ok(false);
+        };
+        let schema = &self.target.schema;
+        let over = sqlx::query(OVER).bind(schema).bind(&bus);
+        over.execute(&mut *session).await?;
+        let strangers = sqlx::query(STRANGERS).bind(schema).bind(&bus);
+        strangers.fetch_one(session).await?.try_get("any")
     }
 
     async fn keep(self, session: PgConnection) {
@@ -108,11 +133,11 @@ impl Occupancy {
             return Some(session);
         }
         match self.lock().await {
-            Ok(Some(session)) => Some(session),
-            Ok(None) => {
+            Ok(Ok(session)) => Some(session),
+            Ok(Err(refused)) => {
                 let store = &self.hub.name;
                 tracing::error!(
-                    store,
+                    store, %refused,
                     "another process has taken the schema meanwhile; stop one of them"
                 );
                 None

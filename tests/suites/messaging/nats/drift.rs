@@ -43,7 +43,7 @@ async fn each_field_is_brought_up_to_date() {
         ..options(&broker)
     };
     let bus = open(other).await;
-    bus.announce(&wanted(&sample)).await.expect("announced");
+    bus.announce(&[wanted(&sample)]).await.expect("announced");
     let at = look(&broker).await;
     let has = config(&at, STREAM).await;
     assert_eq!(has.max_messages, 1000);
@@ -73,7 +73,7 @@ async fn what_somebody_changed_by_hand_is_changed_back() {
         change(&mut changed);
         at.update_stream(&changed).await.expect("changed by hand");
         let bus = open(options(&broker)).await;
-        bus.announce(&wanted(&sample)).await.expect("announced");
+        bus.announce(&[wanted(&sample)]).await.expect("announced");
         assert_eq!(config(&at, STREAM).await, right, "{name}");
     }
 }
@@ -96,7 +96,7 @@ async fn a_stream_of_somebody_else_is_left_alone() {
         at.create_stream(&theirs).await.expect("made by hand");
         let before = config(&at, STREAM).await;
         let bus = open(options(&broker)).await;
-        let refused = bus.announce(&wanted(&sample)).await.expect_err("refused");
+        let refused = bus.announce(&[wanted(&sample)]).await.expect_err("refused");
         let told = refused.to_string();
         for part in [part, STREAM, "bus.nats.prefix"] {
             assert!(told.contains(part), "{told}");
@@ -149,8 +149,8 @@ fn in_one_part(broker: &Broker) -> NatsOptions {
 async fn a_consumer_with_other_settings_is_followed_by_one_that_is_up_to_date() {
     let (broker, sample) = (Broker::start().await, Sample::default());
     let bus = open(in_one_part(&broker)).await;
-    bus.announce(&wanted(&sample)).await.expect("announced");
-    bus.announce(&wanted(&sample)).await.expect("nothing new");
+    bus.announce(&[wanted(&sample)]).await.expect("announced");
+    bus.announce(&[wanted(&sample)]).await.expect("nothing new");
     let at = look(&broker).await;
     assert_eq!(consumers(&at).await.len(), 1, "what fits stays");
     let other = NatsOptions {
@@ -159,7 +159,7 @@ async fn a_consumer_with_other_settings_is_followed_by_one_that_is_up_to_date() 
         ..in_one_part(&broker)
     };
     let bus = open(other).await;
-    bus.announce(&wanted(&sample)).await.expect("announced");
+    bus.announce(&[wanted(&sample)]).await.expect("announced");
     let all = consumers(&at).await;
     assert!(all[1].0.ends_with("-0-1"), "{all:?}");
     assert_eq!((all[1].2, all[1].3), (5, Duration::from_secs(7)));
@@ -181,7 +181,7 @@ async fn a_handler_that_wants_more_from_now_on_misses_nothing() {
     let (broker, sample) = (Broker::start().await, Sample::default());
     let other = sample.name("other");
     let bus = open(in_one_part(&broker)).await;
-    bus.announce(&wanted(&sample)).await.expect("announced");
+    bus.announce(&[wanted(&sample)]).await.expect("announced");
     send(&bus, &sample, "a").await;
     bus.close().await;
 
@@ -190,7 +190,7 @@ async fn a_handler_that_wants_more_from_now_on_misses_nothing() {
         ..wanted(&sample)
     };
     let bus = open(in_one_part(&broker)).await;
-    bus.announce(&wider).await.expect("announced");
+    bus.announce(&[wider.clone()]).await.expect("announced");
     // Published before anybody reads, as a relay does that is up first.
     let event = sample.event(&other, "b");
     let receipt = bus.publish(event.clone()).await.expect("handed over");

@@ -25,14 +25,14 @@ async fn told(options: NatsOptions) -> String {
         Ok(bus) => bus,
         Err(refused) => return refused.to_string(),
     };
-    let refused = bus.announce(&wanted(&sample)).await.expect_err("refused");
+    let refused = bus.announce(&[wanted(&sample)]).await.expect_err("refused");
     refused.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_of_an_account_are_named_with_what_they_refuse() {
     for (limits, parts) in [
-        ("max_streams: 1", &["limits", "cleave-conformance"][..]),
+        ("max_streams: 2", &["limits", "cleave-conformance"][..]),
         (
             "max_consumers: 2",
             &["max_consumers", "bus.nats.partitions"],
@@ -107,7 +107,7 @@ async fn a_user_without_rights_is_told_which() {
         assert!(told.matches(prefix).count() > 1, "{denied}: {told}");
     }
     // Whoever may do what the message asks for may come in.
-    let may = "publish: [\"$JS.API.>\", \"$JS.ACK.>\", \"$KV.cleave-leases.>\", \"cleave.>\"], \
+    let may = "publish: [\"$JS.API.>\", \"$JS.ACK.>\", \"$KV.cleave-leases.>\", \"$KV.cleave-owners.>\", \"cleave.>\"], \
                subscribe: \"_INBOX.>\"";
     let broker = Broker::start_with(&user(may)).await;
     let with = NatsOptions {
@@ -117,5 +117,5 @@ async fn a_user_without_rights_is_told_which() {
     };
     let bus = open(with).await;
     let sample = Sample::default();
-    bus.announce(&wanted(&sample)).await.expect("announced");
+    bus.announce(&[wanted(&sample)]).await.expect("announced");
 }

@@ -4,6 +4,7 @@
 mod credentials;
 mod drift;
 mod limits;
+mod lost;
 mod refusals;
 mod sharing;
 mod streams;

@@ -37,7 +37,7 @@ pub(super) async fn send(bus: &Arc<dyn EventBus>, sample: &Sample, subject: &str
 async fn an_event_that_is_published_twice_is_there_once() {
     let (broker, sample) = (Broker::start().await, Sample::default());
     let bus = open(options(&broker)).await;
-    bus.announce(&wanted(&sample)).await.expect("announced");
+    bus.announce(&[wanted(&sample)]).await.expect("announced");
     let event = sample.event(&sample.name("thing"), "a");
     // By this process, and by another one that took over from it.
     let other = open(options(&broker)).await;
@@ -75,7 +75,9 @@ async fn consumers_of_no_handler_are_told_with_what_waits_for_them() {
         ..wanted(&sample)
     };
     for subscription in [&wanted(&sample), &gone] {
-        bus.announce(subscription).await.expect("announced");
+        bus.announce(std::slice::from_ref(subscription))
+            .await
+            .expect("announced");
     }
     send(&bus, &sample, "a").await;
     let known = [wanted(&sample), gone.clone()];

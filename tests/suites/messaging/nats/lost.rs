@@ -1,0 +1,139 @@
+//! A stream that is lost with what it kept, and another in its place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleave_messaging::conformance::Sample;
+use cleave_messaging::{Delivery, EventBus, Settle, Subscription};
+use cleave_tests::broker::Broker;
+use cleave_vocabulary::{Envelope, EventId};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+use super::{open, options};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const FAMILY: &str = "conformance";
+
+fn wanted(sample: &Sample, handler: &str) -> Subscription {
+    Subscription {
+        consumer: sample.name(handler),
+        types: vec![sample.name("thing")],
+    }
+}
+
+/// Publishes until the broker has stored it.
+async fn send(bus: &Arc<dyn EventBus>, event: &Arc<Envelope>) {
+    let stored = async {
+        loop {
+            let receipt = bus.publish(event.clone()).await;
+            if receipt.expect("published").await.is_ok() {
+                break;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, stored).await;
+    waited.expect("stored");
+}
+
+async fn next(deliveries: &mut BoxStream<'static, Delivery>) -> Delivery {
+    let next = tokio::time::timeout(PATIENCE, deliveries.next()).await;
+    next.expect("an event comes").expect("it goes on")
+}
+
+async fn lose(broker: &Broker) {
+    let jetstream = broker.by_hand().await;
+    let lost = jetstream.delete_stream("cleave-conformance").await;
+    lost.expect("it was there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_to_a_new_stream_waits_for_handlers_of_other_processes() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let bus = open(options(&broker)).await;
+    let all = ["one", "another"].map(|handler| wanted(&sample, handler));
+    bus.announce(&all).await.expect("announced");
+    let before = bus.incarnation(FAMILY).await.expect("told");
+    lose(&broker).await;
+    let event = sample.event(&sample.name("thing"), "a");
+    send(&bus, &event).await;
+    for handler in &all {
+        let waiting = bus.backlog(handler).await.expect("told");
+        assert_eq!(waiting, 1, "{handler:?}");
+    }
+    let after = bus.incarnation(FAMILY).await.expect("told");
+    assert!(before.is_some() && after.is_some() && before != after);
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_lost_event_is_refused_until_its_publisher_begins_again() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let bus = open(options(&broker)).await;
+    bus.announce(&[wanted(&sample, "handler")])
+        .await
+        .expect("announced");
+    let event = || sample.event(&sample.name("thing"), "a");
+    let (before, after) = (event(), event());
+    send(&bus, &before).await;
+    lose(&broker).await;
+    // Somebody else finds out first.
+    bus.incarnation(FAMILY).await.expect("another is made");
+    let early = bus.publish(after.clone()).await.expect("handed over");
+    early.await.expect_err("what came before it is not there");
+    send(&bus, &after).await;
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_in_hand_is_not_taken_for_one_of_the_same_number_in_a_new_stream() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let bus = open(options(&broker)).await;
+    let handler = wanted(&sample, "handler");
+    let mut deliveries = bus.subscribe(handler.clone()).await.expect("subscribes");
+    let event = |subject: &str| sample.event(&sample.name("thing"), subject);
+    let (old, new) = (event("a"), event("b"));
+    send(&bus, &old).await;
+    let in_hand = next(&mut deliveries).await;
+    assert_eq!(in_hand.envelope.id, old.id);
+    lose(&broker).await;
+    send(&bus, &new).await;
+    let came: EventId = {
+        let delivery = next(&mut deliveries).await;
+        let id = delivery.envelope.id;
+        // The answer for the old one is none for the new.
+        in_hand.settle(Settle::Ack);
+        let waiting = bus.backlog(&handler).await.expect("told");
+        assert_eq!(waiting, 1);
+        delivery.settle(Settle::Ack);
+        id
+    };
+    assert_eq!(came, new.id);
+    bus.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_has_lost_everything_is_read_again() {
+    let (mut broker, sample) = (Broker::start().await, Sample::default());
+    let bus = open(options(&broker)).await;
+    let handler = wanted(&sample, "handler");
+    let mut deliveries = bus.subscribe(handler).await.expect("subscribes");
+    let event = |subject: &str| sample.event(&sample.name("thing"), subject);
+    let (old, new) = (event("a"), event("b"));
+    send(&bus, &old).await;
+    next(&mut deliveries).await.settle(Settle::Ack);
+    broker.start_empty().await;
+    // Who publishes looks first, as a relay does.
+    let look = async {
+        while bus.incarnation(FAMILY).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let looked = tokio::time::timeout(PATIENCE, look).await;
+    looked.expect("it is back");
+    send(&bus, &new).await;
+    let delivery = next(&mut deliveries).await;
+    assert_eq!(delivery.envelope.id, new.id);
+    delivery.settle(Settle::Ack);
+    bus.close().await;
+}
