@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
-use crate::shop::Client;
+use crate::shop::{Client, http};
 
 /// What a stream tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Stream {
     /// Where the answer is neither a stream, nor its end, nor that nobody has it.
     pub async fn open(client: &Client, path: &str, token: &str, last: Option<&str>) -> Opened {
         let url = format!("{}{path}", client.url());
-        let mut request = reqwest::Client::new().get(url).bearer_auth(token);
+        let mut request = http().get(url).bearer_auth(token);
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }

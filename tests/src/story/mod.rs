@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::demands::demand_shape;
 use self::telling::Put;
-use crate::shop::{Client, Shop};
+use crate::shop::{Client, Shop, http};
 use crate::snapshots::Mask;
 
 /// A story that is being told.
@@ -122,7 +122,7 @@ impl Story {
     /// Where the shop does not show the document of its API.
     pub async fn of(shop: &Shop) -> Self {
         // Bodies are asked for as they are: compression is the transport's affair.
-        let http = reqwest::Client::new();
+        let http = http();
         let client = shop.client().clone();
         let document = format!("{}/api/openapi.json", client.url());
         let document = http.get(document).send().await;

@@ -3,7 +3,7 @@
 use cleave::topology::CONTEXTS;
 use cleave_tests::deployment::{Deployment, anonymous};
 use cleave_tests::follow::{self, Item, Stream};
-use cleave_tests::shop::{Client, order};
+use cleave_tests::shop::{Client, http, order};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn what_one_does_is_waited_for_and_followed_at_the_other() {
     assert_eq!(begun.status, 201, "{begun:?}");
     let id = begun.body["id"].as_str().expect("an id").to_owned();
     let url = format!("{}/api/v1/orders/{id}/events", one.url());
-    let stream = reqwest::Client::new().get(url).bearer_auth(&ann).send();
+    let stream = http().get(url).bearer_auth(&ann).send();
     let mut stream = stream.await.expect("answered");
     let settled = place(&one, "wait=20").await;
     assert_eq!(settled.body["id"], id.as_str());
