@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::assembly::{Assembly, Running, StartError, World};
+use crate::assembly::{Access, Assembly, Running, StartError, World};
 use crate::gateway::{self, Front, Others, Parts};
 use crate::host::{self, Condition, Health, Metrics, Readiness};
 use crate::ops::{FulfilmentStyle, Operations, Placement, Transport};
@@ -52,8 +52,8 @@ impl Service {
     /// Starts everything; returns once it answers.
     pub async fn start(settings: &Settings, world: World, demo: bool) -> Result<Self, StartError> {
         let metrics = metrics();
-        let assembly = Assembly::build(settings, world).await?;
-        if let Err(refused) = assembly.occupy(&settings.database).await {
+        let assembly = Assembly::build(settings, world, Access::Serve).await?;
+        if let Err(refused) = assembly.claim().await {
             // What it has opened is another's to open.
             assembly.close().await;
             return Err(refused);
@@ -293,7 +293,7 @@ pub async fn document() -> Result<OpenApi, StartError> {
         data_dir: folder.path().to_owned(),
         ..Settings::default()
     };
-    let assembly = Assembly::build(&settings, World::default()).await?;
+    let assembly = Assembly::build(&settings, World::default(), Access::Migrate).await?;
     let ops = ops::api(operations(&assembly)?);
     let apis = assembly.contexts.iter().map(|context| context.api.clone());
     let operations = apis

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod audits;
 pub mod broker;
+pub mod clocks;
 pub mod deployment;
 pub mod follow;
 pub mod link;

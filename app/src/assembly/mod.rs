@@ -25,11 +25,11 @@ use cleave_user_contract::port::UserPort;
 use cleave_vocabulary::{Clock, IdSource};
 use cleave_web::Idempotency;
 
-use crate::settings::{BusSettings, DatabaseSettings, Place, Settings};
+use crate::settings::{BusSettings, Settings};
 use crate::topology::{Links, Topology};
 
 pub use running::Running;
-pub use stores::migrate;
+pub use stores::{Access, migrate};
 
 /// What the program tells the time by, and makes ids from.
 #[derive(Clone)]
@@ -162,16 +162,32 @@ pub struct Assembly {
 impl Assembly {
     /// Opens the stores under `settings.data_dir` and builds the contexts that
     /// the topology places here.
-    pub async fn build(settings: &Settings, world: World) -> Result<Self, StartError> {
+    pub async fn build(
+        settings: &Settings,
+        world: World,
+        access: Access,
+    ) -> Result<Self, StartError> {
         let topology = topology(settings)?;
         let links = settings.internal.key.as_deref().map(|key| {
             let links = Links::new(topology.clone(), key, world.clock.clone());
             links.map_err(|reason| StartError::of("internal", reason))
         });
         let links = links.transpose()?;
-        let stores = stores::Stores::open(settings, &topology).await?;
-        let secret = topology.is_here("user").then(|| secret::of(settings));
         let bus = bus::open(&settings.bus, &world).await?;
+        let opening = stores::Opening {
+            settings,
+            access,
+            // Whoever works on a database beside others does it over their bus.
+            bus: match access {
+                Access::Serve => bus
+                    .identity()
+                    .await
+                    .map_err(|it| StartError::of("bus", it))?,
+                Access::Migrate | Access::Beside => None,
+            },
+        };
+        let stores = stores::Stores::open(&opening, &topology).await?;
+        let secret = topology.is_here("user").then(|| secret::of(settings));
         let ground = contexts::Ground {
             settings,
             world: &world,
@@ -189,7 +205,7 @@ impl Assembly {
         if !stores::are_there(settings, &topology(settings)?) {
             return Err(StartError::NoData(path));
         }
-        Self::build(settings, world).await
+        Self::build(settings, world, Access::Beside).await
     }
 
     /// Who counts the invariants; to be asked before [`Assembly::start`].
@@ -197,21 +213,10 @@ impl Assembly {
         audit::auditors(self)
     }
 
-    /// Takes the databases for a process that works on them in the background, and
-    /// their events at what carries them; refuses what another process, or another
-    /// database, is in the way of.
-    pub async fn occupy(&self, database: &DatabaseSettings) -> Result<(), StartError> {
-        let bus = self.bus.identity().await;
-        let bus = bus.map_err(|error| StartError::of("bus", error))?;
+    /// Takes the events of its contexts, at what carries them, for their databases;
+    /// refuses what are those of another one.
+    pub async fn claim(&self) -> Result<(), StartError> {
         for context in &self.contexts {
-            if let Some(bus) = bus.as_ref().filter(|_| context.store.is_shared()) {
-                context.store.share_over(bus);
-            }
-            let place = database.place(context.name);
-            context.store.occupy().await.map_err(|error| match place {
-                Some(Place { setting, .. }) => StartError::Database { setting, error },
-                None => error.into(),
-            })?;
             owners::claim(&*self.bus, context, &*self.world.ids).await?;
         }
         Ok(())

@@ -9,6 +9,25 @@ use super::StartError;
 use crate::settings::{BusKind, Place, Settings};
 use crate::topology::Topology;
 
+/// What a command wants of databases on a server, where other processes may work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To work on them in the background: takes them, then brings them up to date.
+    Serve,
+    /// To bring them up to date.
+    Migrate,
+    /// To look, or to write beside whoever works on them: they must be up to date.
+    Beside,
+}
+
+/// What databases are opened for.
+pub(super) struct Opening<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) access: Access,
+    /// What carries the events of whoever is to work on them, where it has a name.
+    pub(super) bus: Option<String>,
+}
+
 /// The stores of the contexts of this process, open and up to date.
 pub(super) struct Stores {
     pub(super) order: Option<Store>,
@@ -24,7 +43,11 @@ pub(super) struct Stores {
 }
 
 impl Stores {
-    pub(super) async fn open(settings: &Settings, topology: &Topology) -> Result<Self, StartError> {
+    pub(super) async fn open(
+        opening: &Opening<'_>,
+        topology: &Topology,
+    ) -> Result<Self, StartError> {
+        let settings = opening.settings;
         let folder = &settings.data_dir;
         std::fs::create_dir_all(folder).map_err(|error| StartError::DataDir {
             path: folder.clone(),
@@ -43,32 +66,32 @@ impl Stores {
             here(
                 topology,
                 "order",
-                open::<migrations::order::Migrator>(settings, "order", ours)
+                open::<migrations::order::Migrator>(opening, "order", ours)
             ),
             here(
                 topology,
                 "payment",
-                open::<migrations::payment::Migrator>(settings, "payment", ours)
+                open::<migrations::payment::Migrator>(opening, "payment", ours)
             ),
             here(
                 topology,
                 "inventory",
-                open::<migrations::inventory::Migrator>(settings, "inventory", ours)
+                open::<migrations::inventory::Migrator>(opening, "inventory", ours)
             ),
             here(
                 topology,
                 "user",
-                open::<migrations::user::Migrator>(settings, "user", ours)
+                open::<migrations::user::Migrator>(opening, "user", ours)
             ),
             here(
                 topology,
                 "notification",
-                open::<migrations::notification::Migrator>(settings, "notification", ours)
+                open::<migrations::notification::Migrator>(opening, "notification", ours)
             ),
             here(
                 topology,
                 "shipping",
-                open::<migrations::shipping::Migrator>(settings, "shipping", ours)
+                open::<migrations::shipping::Migrator>(opening, "shipping", ours)
             ),
             here(topology, "payment", open_books(settings, &outside, beside)),
         )?;
@@ -151,19 +174,19 @@ pub(super) fn are_there(settings: &Settings, topology: &Topology) -> bool {
 }
 
 async fn open<M: MigratorTrait>(
-    settings: &Settings,
+    opening: &Opening<'_>,
     name: &str,
     options: &SqliteOptions,
 ) -> Result<Store, StartError> {
-    match settings.database.place(name) {
+    match opening.settings.database.place(name) {
         // Seven of them are open at once, and each is a large future.
-        Some(place) => Box::pin(open_schema::<M>(settings, name, place)).await,
-        None => open_file::<M>(settings, name, options).await,
+        Some(place) => Box::pin(open_schema::<M>(opening, name, place)).await,
+        None => open_file::<M>(opening.settings, name, options).await,
     }
 }
 
 async fn open_schema<M: MigratorTrait>(
-    settings: &Settings,
+    opening: &Opening<'_>,
     name: &str,
     place: Place,
 ) -> Result<Store, StartError> {
@@ -172,15 +195,31 @@ async fn open_schema<M: MigratorTrait>(
         setting: setting.clone(),
         error,
     };
+    let Opening {
+        settings,
+        access,
+        bus,
+    } = opening;
     let options = &settings.database.postgres;
     let store = Store::open_postgres(name, &url.0, options)
         .await
         .map_err(of)?;
-    store.migrate::<M>().await.map_err(of)?;
     // Only over a broker do events reach the other processes of a context.
     if settings.bus.kind == BusKind::Nats {
         store.share();
     }
+    if let (true, Some(bus)) = (store.is_shared(), bus) {
+        store.share_over(bus);
+    }
+    if *access == Access::Serve {
+        // Before anything is changed below a process that works there.
+        store.occupy().await.map_err(of)?;
+    }
+    let fits = match access {
+        Access::Serve | Access::Migrate => store.migrate::<M>().await,
+        Access::Beside => store.verify::<M>().await,
+    };
+    fits.map_err(of)?;
     Ok(store)
 }
 

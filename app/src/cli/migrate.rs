@@ -8,7 +8,7 @@ use cleave_store::{Provision, Store, provision, role_exists};
 use rand::Rng;
 
 use super::{CommandError, CommandResult, Sources};
-use crate::assembly::{self, World};
+use crate::assembly::{self, Access, World};
 use crate::settings::{DatabaseUrl, Settings};
 
 /// Brings the databases up to date; `serve` does that too, where its roles may
@@ -36,7 +36,7 @@ impl Migrate {
         if self.grant {
             return grant(&settings).await;
         }
-        let assembly = assembly::Assembly::build(&settings, World::default())
+        let assembly = assembly::Assembly::build(&settings, World::default(), Access::Migrate)
             .await
             .map_err(CommandError::failure)?;
         assembly.close().await;

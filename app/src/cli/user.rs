@@ -7,7 +7,7 @@ use cleave_user::Ensured;
 use cleave_vocabulary::CallContext;
 
 use super::{CommandError, CommandResult, Sources};
-use crate::assembly::{Assembly, World, elsewhere};
+use crate::assembly::{Access, Assembly, World, elsewhere};
 
 /// Works on accounts
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,7 @@ impl CreateAdmin {
             .flags
             .push(("admin.password", "--password-stdin", password.clone()));
         let settings = super::settings(&layers)?;
-        let assembly = Assembly::build(&settings, World::default())
+        let assembly = Assembly::build(&settings, World::default(), Access::Beside)
             .await
             .map_err(CommandError::failure)?;
         let call = CallContext::root(&*assembly.world.ids);

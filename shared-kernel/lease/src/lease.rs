@@ -53,6 +53,8 @@ impl Lease {
     /// The lease `name` of the context whose store this is. A holder that dies
     /// keeps it from the others for `span`.
     pub fn new(store: Store, clock: Arc<dyn Clock>, name: &'static str, span: Duration) -> Self {
+        // Its holders are processes, each with a clock.
+        let clock = store.clock(clock);
         Self {
             store,
             clock,

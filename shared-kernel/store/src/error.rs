@@ -209,9 +209,19 @@ pub enum OpenError {
         /// Host, port and database.
         server: String,
     },
+    /// The server takes no further connection.
+    #[error(
+        "{server} has no connection left ({reason}); lower database.postgres.writers and database.postgres.readers of the processes there, or raise max_connections of the server"
+    )]
+    Crowded {
+        /// Host, port and database.
+        server: String,
+        /// What the server said.
+        reason: String,
+    },
     /// The database has no schema for the context.
     #[error(
-        "{server} has no schema {schema}; run `cleave migrate --grant` as the owner of the database"
+        "{server} has no schema {schema}; run `cleave migrate --grant` as the owner of the database, or correct the URL"
     )]
     NoSchema {
         /// Host, port and database.
@@ -234,7 +244,9 @@ pub enum OpenError {
         schema: String,
     },
     /// The server is older than what this program needs.
-    #[error("{server} runs Postgres {found}; this program needs 15 or later")]
+    #[error(
+        "{server} runs Postgres {found}; this program needs 15 or later: upgrade it, or name another server in the URL"
+    )]
     TooOld {
         /// Host, port and database.
         server: String,
@@ -263,6 +275,20 @@ pub enum OpenError {
         /// The schema's name.
         schema: String,
     },
+    /// This machine and the server do not agree about the time.
+    #[error(
+        "the clock of this machine is {} {} that of {server}, and database.postgres.clock_tolerance allows {}; set both by NTP, or allow more", cleave_vocabulary::duration::format(*by), if *ahead { "ahead of" } else { "behind" }, cleave_vocabulary::duration::format(*tolerance)
+    )]
+    ClocksApart {
+        /// Host, port and database.
+        server: String,
+        /// By how much.
+        by: std::time::Duration,
+        /// Whether it is ours that shows more.
+        ahead: bool,
+        /// What would do.
+        tolerance: std::time::Duration,
+    },
     /// The server only answers questions.
     #[error(
         "{server} takes no writes (it is a standby, or read-only); name its primary in the URL"
@@ -279,6 +305,14 @@ pub enum OpenError {
         /// The database.
         database: String,
         /// The migration that this program does not have.
+        migration: String,
+    },
+    /// It lacks what this version of the program needs.
+    #[error("{database} is behind (it lacks the migration {migration}); run `cleave migrate`")]
+    Behind {
+        /// The database.
+        database: String,
+        /// The first migration that it lacks.
         migration: String,
     },
     /// It holds part of what is being moved there.

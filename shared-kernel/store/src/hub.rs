@@ -7,9 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::clock::Offset;
 use crate::listeners::Listeners;
 use crate::tx::Effects;
 use crate::{ReadStats, Signal, StoreError, StoreHealth, WriteStats};
+
+/// Why a store takes no units whose process lost its place at the schema.
+const DISPLACED: &str = "another process has taken its schema meanwhile; stop one of them";
 
 /// The shared part of one store.
 #[derive(Default)]
@@ -26,7 +30,10 @@ pub(crate) struct Hub {
     /// What carries events between those that do; none where nobody has said.
     pub(crate) bus: Mutex<Option<String>>,
     pub(crate) listeners: Arc<Listeners>,
+    pub(crate) offset: Offset,
     trouble: Mutex<Option<String>>,
+    /// Whether another process has taken the place of this one.
+    displaced: AtomicBool,
 }
 
 impl Hub {
@@ -69,11 +76,35 @@ impl Hub {
         *known = trouble;
     }
 
+    /// Notes whether another process has the database that was to be this one's.
+    pub(crate) fn displaced(&self, now: bool) {
+        let before = self.displaced.swap(now, Ordering::Relaxed);
+        if now && !before {
+            tracing::error!(store = self.name, "{DISPLACED}");
+        } else if before && !now {
+            tracing::info!(store = self.name, "the place at the schema is ours again");
+        }
+    }
+
+    /// Refuses units while another process has the database.
+    pub(crate) fn in_place(&self) -> Result<(), StoreError> {
+        if !self.displaced.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(StoreError::Unreachable {
+            store: self.name.clone(),
+            reason: DISPLACED.to_owned(),
+        })
+    }
+
     pub(crate) fn is_shared(&self) -> bool {
         self.shared.load(Ordering::Relaxed)
     }
 
     pub(crate) fn health(&self) -> StoreHealth {
+        if self.displaced.load(Ordering::Relaxed) {
+            return StoreHealth::Failing(DISPLACED.to_owned());
+        }
         let trouble = self.trouble.lock().clone();
         trouble.map_or(StoreHealth::Ready, StoreHealth::Failing)
     }

@@ -15,6 +15,7 @@
 //! repeat, or whose connection broke before its commit, is run again by the store.
 
 mod change;
+mod clock;
 mod error;
 mod hub;
 mod job;
@@ -30,6 +31,7 @@ mod store;
 mod tx;
 
 pub use change::Change;
+pub use clock::OwnClock;
 pub use error::{OpenError, StoreError, UnitError, is_unique_violation};
 pub use journal::Journal;
 pub use listeners::Following;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::OwnClock;
+
 /// The settings of `database.sqlite`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -98,6 +100,12 @@ pub struct PostgresOptions {
     /// share a database.
     #[serde(with = "cleave_vocabulary::duration")]
     pub poll: Duration,
+    /// How far this machine's clock may be from the server's at the start.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub clock_tolerance: Duration,
+    /// Which clock that is; no setting.
+    #[serde(skip)]
+    pub clock: OwnClock,
 }
 
 impl Default for PostgresOptions {
@@ -116,6 +124,8 @@ impl Default for PostgresOptions {
             patience: Duration::from_secs(3),
             look_every: Duration::from_secs(2),
             poll: Duration::from_millis(250),
+            clock_tolerance: Duration::from_secs(10),
+            clock: OwnClock::default(),
         }
     }
 }
@@ -145,6 +155,7 @@ impl PostgresOptions {
             ),
             ("look_every", self.look_every),
             ("poll", self.poll),
+            ("clock_tolerance", self.clock_tolerance),
         ] {
             if value < Duration::from_millis(1) || value > day {
                 return Err(format!("database.postgres.{name} must be 1ms to 24h"));

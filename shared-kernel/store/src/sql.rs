@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use crate::Tx;
 
@@ -62,6 +62,18 @@ pub fn values_list(head: &str, first: usize, columns: usize, rows: usize, tail: 
 /// `head ($n,$n+1,…)`: placeholders counted from `first`.
 pub fn in_list(head: &str, first: usize, count: usize) -> String {
     values_list(head, first, count, 1, "")
+}
+
+/// That a key is among those that `select` chooses by state, up to a limit, for an
+/// update that moves them on: `IN (select)`. On Postgres rows that another
+/// transaction is about are passed over and not waited for, and an array has the
+/// choice made once, where a join could make it again for each row.
+pub fn among_free(tx: &Tx, select: &str) -> String {
+    match tx.get_database_backend() {
+        // Units come one after the other there.
+        DbBackend::Sqlite => format!("IN ({select})"),
+        _ => format!("= ANY(ARRAY({select} FOR UPDATE SKIP LOCKED))"),
+    }
 }
 
 /// `$1,$2,…` up to the last that statements usually have, and where each begins:

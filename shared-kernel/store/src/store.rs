@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cleave_vocabulary::Clock;
 use sea_orm_migration::MigratorTrait;
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use crate::clock::SharedClock;
 use crate::hub::Hub;
 use crate::job::{Job, job};
 use crate::{Following, OpenError, PostgresOptions, Signal, SqliteOptions, StoreError, Tx, Unit};
@@ -102,6 +104,16 @@ impl Store {
         }
     }
 
+    /// Sees to it that the schema is what `M` knows, for whoever looks beside a process
+    /// that works: on Postgres refuses with [`OpenError::Behind`] what lacks something.
+    /// A SQLite file, which is its opener's alone, is brought up to date.
+    pub async fn verify<M: MigratorTrait>(&self) -> Result<(), OpenError> {
+        match &self.inner.engine {
+            Engine::Sqlite(engine) => engine.migrate::<M>().await,
+            Engine::Postgres(engine) => Box::pin(engine.verify::<M>()).await,
+        }
+    }
+
     /// Lets other processes work on the same database, each through a store that
     /// says so too. On SQLite nobody can: the file is its opener's alone.
     pub fn share(&self) {
@@ -121,10 +133,18 @@ impl Store {
         self.inner.hub.is_shared()
     }
 
+    /// `own` as all processes that share the database read it: by the clock of its
+    /// server. For what they count by together; `own` itself where nobody shares it.
+    pub fn clock(&self, own: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        let hub = self.inner.hub.clone();
+        Arc::new(SharedClock { hub, own })
+    }
+
     /// Takes the database for a process that works on it in the background, until
     /// the store is closed: alone, or beside others where it is shared. Refuses
-    /// with [`OpenError::Occupied`] what another process is in the way of. Only to
-    /// look or to write beside such a process, nobody needs this.
+    /// with [`OpenError::Occupied`] what another process is in the way of, and with
+    /// [`OpenError::ClocksApart`] a machine whose clock is wrong. Only to look or to
+    /// write beside such a process, nobody needs this.
     pub async fn occupy(&self) -> Result<(), OpenError> {
         match &self.inner.engine {
             Engine::Sqlite(_) => Ok(()),

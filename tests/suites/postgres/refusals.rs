@@ -110,6 +110,86 @@ async fn a_role_that_may_not_make_tables_is_told_what_it_lacks() {
 }
 
 #[tokio::test]
+async fn a_schema_that_is_up_to_date_needs_no_role_that_may_make_tables() {
+    use cleave_migrations::user::Migrator;
+    let server = postgres::shared();
+    let owner = server.database().await;
+    let (_, database) = owner.rsplit_once('/').expect("it names a database");
+    let role = format!("worker_{}", database.trim_start_matches("test_"));
+    let made = format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA cleave_test");
+    postgres::run(&owner, &made).await;
+    let url = owner.replace("//owner@", &format!("//{role}@"));
+    let granted = format!("GRANT USAGE ON SCHEMA cleave_test TO {role}");
+    postgres::run(&owner, &granted).await;
+    let early = Store::open_postgres("test", &url, &PostgresOptions::default()).await;
+    let behind = early.expect("opens").verify::<Migrator>().await;
+    let behind = behind.expect_err("nothing is there").to_string();
+    assert!(
+        behind.contains("is behind (it lacks the migration "),
+        "{behind}"
+    );
+    assert!(behind.contains("run `cleave migrate`"), "{behind}");
+
+    let migrated = TempStore::at::<Migrator>(&owner).await;
+    let granted = format!(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cleave_test TO {role}; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA cleave_test TO {role}"
+    );
+    postgres::run(&owner, &granted).await;
+    let store = Store::open_postgres("test", &url, &PostgresOptions::default()).await;
+    let store = store.expect("opens");
+    store.verify::<Migrator>().await.expect("it fits");
+    store
+        .migrate::<Migrator>()
+        .await
+        .expect("nothing is missing");
+    store.close().await;
+    migrated.store.close().await;
+}
+
+#[tokio::test]
+async fn a_migration_does_not_wait_for_ever_for_somebody_elses_lock() {
+    use sqlx::Executor;
+    let url = postgres::shared().schema().await;
+    let (server, schema) = url.split_once("?schema=").expect("it names a schema");
+    let options = PostgresOptions {
+        lock_timeout: std::time::Duration::from_millis(10),
+        ..PostgresOptions::default()
+    };
+    let store = Store::open_postgres("user", &url, &options).await;
+    let store = store.expect("opens");
+    let mut other = PgConnection::connect(server).await.expect("connects");
+    let hold = sqlx::query("SELECT pg_advisory_lock(hashtext('cleave migrate'), hashtext($1))");
+    let held = other.execute(hold.bind(schema)).await;
+    held.expect("held");
+    let late = store.migrate::<cleave_migrations::user::Migrator>().await;
+    let late = late.expect_err("it is held").to_string();
+    assert!(
+        late.contains("another process migrates it")
+            && late.contains("database.postgres.lock_timeout"),
+        "{late}"
+    );
+    other.close().await.expect("it goes");
+    let free = store.migrate::<cleave_migrations::user::Migrator>().await;
+    free.expect("migrates");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_free_connection_says_what_to_lower() {
+    let owner = postgres::shared().database().await;
+    let (_, database) = owner.rsplit_once('/').expect("it names a database");
+    let role = format!("crowd_{}", database.trim_start_matches("test_"));
+    let made = format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0");
+    postgres::run(&owner, &made).await;
+    let crowded = opened(&owner.replace("//owner@", &format!("//{role}@"))).await;
+    assert!(matches!(crowded, OpenError::Crowded { .. }), "{crowded}");
+    for part in ["database.postgres.writers", "max_connections"] {
+        assert!(crowded.to_string().contains(part), "{crowded}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_program_is_refused_and_concurrent_starts_are_not() {
     use cleave_migrations::user::Migrator;
     let url = postgres::shared().schema().await;

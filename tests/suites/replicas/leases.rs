@@ -7,6 +7,7 @@ use std::time::Duration;
 use cleave_lease::{Lease, Term, rows};
 use cleave_messaging::Outbox;
 use cleave_store::{Store, Tx, Unit, sql};
+use cleave_tests::clocks::Ahead;
 use cleave_tests::postgres;
 use cleave_tests::stores::TempStore;
 use cleave_vocabulary::{Clock, ManualClock, Timestamp};
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{eventually, replica};
+use super::{eventually, replica, replica_by};
 
 const SPAN: Duration = Duration::from_secs(5);
 
@@ -144,6 +145,39 @@ async fn who_was_away_for_too_long_writes_nothing_more() {
     eventually("its end", async || !away.works()).await;
     heir.stop().await;
     away.stop().await;
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_takes_no_lease_before_its_time_and_keeps_none_beyond() {
+    const WRONG: Duration = Duration::from_mins(10);
+    let url = postgres::shared().schema().await;
+    let (one, other) = (
+        replica(&url).await,
+        replica_by(&url, Ahead(WRONG).own()).await,
+    );
+    let right = ManualClock::default();
+    let wrong = ManualClock::at(right.now().plus(WRONG));
+    let holder = Worker::start(&one, &right);
+    holder.until_it_works().await;
+    let heir = Worker::start(&other, &wrong);
+    eventually("its look", async || other.read_stats().reads > 0).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!heir.works() && holder.may_write(&one).await);
+
+    // Now the holder dies, and its time passes; then the heir does.
+    let Worker { mut task, .. } = holder;
+    task.shutdown().await;
+    wrong.advance(SPAN);
+    right.advance(SPAN);
+    heir.until_it_works().await;
+    let Worker { mut task, .. } = heir;
+    task.shutdown().await;
+    let last = Worker::start(&one, &right);
+    right.advance(SPAN * 2);
+    last.until_it_works().await;
+    last.stop().await;
     one.close().await;
     other.close().await;
 }

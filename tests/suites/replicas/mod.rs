@@ -10,14 +10,21 @@ mod shops;
 
 use std::time::Duration;
 
-use cleave_store::{PostgresOptions, Store};
+use cleave_store::{OwnClock, PostgresOptions, Store};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A store at the schema of `url`, as one of several processes has it.
 async fn replica(url: &str) -> Store {
+    replica_by(url, OwnClock::default()).await
+}
+
+/// The same on a machine with such a clock, whatever that may be.
+async fn replica_by(url: &str, clock: OwnClock) -> Store {
     let options = PostgresOptions {
+        clock,
+        clock_tolerance: Duration::from_hours(1),
         writers: 2,
         readers: 2,
         poll: Duration::from_millis(20),

@@ -9,7 +9,7 @@ use cleave_saga::{
 };
 use cleave_store::{SqliteOptions, Store, Tx, Unit};
 use cleave_vocabulary::{CallContext, Clock, IdSource, ManualClock, SagaId, UuidV7Ids};
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -89,13 +89,27 @@ impl Bench {
         };
         let path = folder.path().join("saga.db");
         let store = Store::open_sqlite("saga", path, &options).expect("opens");
+        Self::over(store, setup, folder).await
+    }
+
+    /// Over an empty schema that several processes share.
+    pub(super) async fn over_postgres(store: Store, setup: Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::over(store, setup, folder).await
+    }
+
+    async fn over(store: Store, setup: Setup, folder: TempDir) -> Self {
         let migrated = store.migrate::<cleave_migrations::order::Migrator>().await;
         migrated.expect("migrates");
         let told = async |tx: &Tx| -> Unit<()> {
-            tx.execute_unprepared(
-                "CREATE TABLE told (seq integer PRIMARY KEY, saga text NOT NULL, what text NOT NULL)",
-            )
-            .await?;
+            let seq = match tx.get_database_backend() {
+                DbBackend::Sqlite => "integer",
+                _ => "bigserial",
+            };
+            let told = format!(
+                "CREATE TABLE told (seq {seq} PRIMARY KEY, saga text NOT NULL, what text NOT NULL)"
+            );
+            tx.execute_unprepared(&told).await?;
             Ok(())
         };
         store.write(told).await.expect("makes the table of hooks");
@@ -114,8 +128,12 @@ impl Bench {
     }
 
     pub(super) fn engine_by(&self, clock: ManualClock) -> Engine {
+        self.engine_over(self.store.clone(), clock)
+    }
+
+    fn engine_over(&self, store: Store, clock: ManualClock) -> Engine {
         Engine::new(EngineParts {
-            store: self.store.clone(),
+            store,
             clock: Arc::new(clock),
             ids: Arc::new(UuidV7Ids),
             options: self.setup.options.clone(),
@@ -137,7 +155,12 @@ impl Bench {
     }
 
     pub(super) fn start_by(&self, clock: ManualClock) -> Running {
-        let engine = self.engine_by(clock);
+        self.start_over(self.store.clone(), clock)
+    }
+
+    /// An engine of another process, by way of that one's store.
+    pub(super) fn start_over(&self, store: Store, clock: ManualClock) -> Running {
+        let engine = self.engine_over(store, clock);
         engine.register(self.errand::<1>()).expect("registers");
         Self::run(engine)
     }

@@ -11,6 +11,7 @@ mod happy;
 mod leases;
 mod matrix;
 mod provider;
+mod replicas;
 mod timers;
 mod versions;
 mod views;

@@ -20,7 +20,7 @@ use crate::persistence::{self, Settled};
 /// Reservations that expire in one unit of work, so that orders get their turn
 /// between.
 const BATCH: i64 = 64;
-/// The wait after the store failed.
+/// The wait after the store failed, or behind those who are about what is due.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until `stop`; then the batch that it has begun is committed.
@@ -48,8 +48,9 @@ async fn expire_due(inventory: &Inventory) -> Result<Timestamp, StoreError> {
     let next = next_expiry(inventory).await?;
     match next {
         Some(next) if next <= now => {
-            expire_batch(inventory, now).await?;
-            Ok(now)
+            let expired = expire_batch(inventory, now).await?;
+            // Those that are due are in somebody else's hands.
+            Ok(if expired == 0 { now.plus(PAUSE) } else { now })
         }
         Some(next) => Ok(next.min(latest)),
         None => Ok(latest),
@@ -64,7 +65,7 @@ async fn next_expiry(inventory: &Inventory) -> Result<Option<Timestamp>, StoreEr
         .map_err(UnitError::into_store_error)
 }
 
-async fn expire_batch(inventory: &Inventory, now: Timestamp) -> Result<(), StoreError> {
+async fn expire_batch(inventory: &Inventory, now: Timestamp) -> Result<usize, StoreError> {
     let parts = inventory.clone();
     inventory
         .store
@@ -73,10 +74,10 @@ async fn expire_batch(inventory: &Inventory, now: Timestamp) -> Result<(), Store
         .map_err(UnitError::into_store_error)
 }
 
-async fn expire(tx: &Tx, inventory: &Parts, now: Timestamp) -> Result<(), DbErr> {
+async fn expire(tx: &Tx, inventory: &Parts, now: Timestamp) -> Result<usize, DbErr> {
     let expired = persistence::expire_due(tx, now, BATCH).await?;
     if expired.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     persistence::shift(tx, &movements(&expired)).await?;
     let events: Vec<_> = expired
@@ -87,7 +88,8 @@ async fn expire(tx: &Tx, inventory: &Parts, now: Timestamp) -> Result<(), DbErr>
         })
         .collect();
     count_reservations(tx, Transition::Expire.to(), expired.len() as u64);
-    Outbox::append(tx, &events).await
+    Outbox::append(tx, &events).await?;
+    Ok(expired.len())
 }
 
 /// One movement for each product, however many reservations held it.

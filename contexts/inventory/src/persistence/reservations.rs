@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use cleave_inventory_contract::port::Holding;
-use cleave_store::sql::{execute, query, query_one};
+use cleave_store::sql::{among_free, execute, query, query_one};
 use cleave_store::{Change, Tx};
 use cleave_vocabulary::{CorrelationId, OrderId, Refusal, ReservationId, Timestamp};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value};
@@ -151,21 +151,24 @@ pub(crate) async fn advance(
     row.as_ref().map(settled).transpose()
 }
 
-/// Expires up to `limit` of those whose time is over.
+/// Expires up to `limit` of those whose time is over and that nobody else is about.
 pub(crate) async fn expire_due(tx: &Tx, at: Timestamp, limit: i64) -> Result<Vec<Settled>, DbErr> {
     // `held` stands in the text where the partial index is to be used: a
     // database can't know it from a placeholder.
-    const SQL: &str = "UPDATE reservations SET state = $1, changed_at = $2 WHERE order_id IN \
-         (SELECT order_id FROM reservations WHERE state = 'held' AND expires_at <= $3 \
-         ORDER BY expires_at LIMIT $4) AND state = 'held' \
-         RETURNING order_id, id, lines, correlation";
+    const DUE: &str = "SELECT order_id FROM reservations WHERE state = 'held' \
+         AND expires_at <= $3 ORDER BY expires_at LIMIT $4";
+    let sql = format!(
+        "UPDATE reservations SET state = $1, changed_at = $2 WHERE order_id {} \
+         RETURNING order_id, id, lines, correlation",
+        among_free(tx, DUE)
+    );
     let values: Vec<Value> = vec![
         Transition::Expire.to().as_str().into(),
         at.as_micros().into(),
         at.as_micros().into(),
         limit.into(),
     ];
-    let rows = query(tx, SQL, values).await?;
+    let rows = query(tx, sql, values).await?;
     rows.iter().map(settled).collect()
 }
 

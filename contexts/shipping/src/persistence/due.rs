@@ -2,9 +2,9 @@
 //! through an index that holds only what is due some day.
 
 use cleave_store::Tx;
-use cleave_store::sql::query;
+use cleave_store::sql::{among_free, query};
 use cleave_vocabulary::{CorrelationId, OrderId, ShipmentId, Timestamp, UserId};
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::{DbErr, QueryResult, Value};
 
 use super::corrupt;
 
@@ -28,21 +28,20 @@ pub(crate) async fn any(tx: &Tx, now: Timestamp) -> Result<bool, DbErr> {
     Ok(!query(tx, ANY, [now.into(), now.into()]).await?.is_empty())
 }
 
-/// The status is asked for twice: where two replicas choose the same shipments,
-/// the later one finds them moved.
-const PICK_UP: &str = "UPDATE shipments SET status = 'in_transit', dispatched_at = $1, \
-    due_at = $2, updated_at = $3, version = version + 1 WHERE id IN \
-    (SELECT id FROM shipments WHERE status = 'scheduled' AND due_at <= $4 \
-    ORDER BY due_at LIMIT $5) AND status = 'scheduled' \
-    RETURNING id, order_id, user_id, tracking_number, correlation_id";
-
-/// Picks up what is due; the next step of each is due at `then`.
+/// Picks up what is due and nobody else is about; the next step of each is due at `then`.
 pub(crate) async fn pick_up(
     tx: &Tx,
     now: Timestamp,
     then: Option<Timestamp>,
     limit: i64,
 ) -> Result<Vec<Moved>, DbErr> {
+    const DUE: &str = "SELECT id FROM shipments WHERE status = 'scheduled' AND due_at <= $4 \
+        ORDER BY due_at LIMIT $5";
+    let sql = format!(
+        "UPDATE shipments SET status = 'in_transit', dispatched_at = $1, \
+         due_at = $2, updated_at = $3, version = version + 1 WHERE id {}",
+        among_free(tx, DUE)
+    );
     let at = now.as_micros();
     let values = [
         at.into(),
@@ -51,28 +50,30 @@ pub(crate) async fn pick_up(
         at.into(),
         limit.into(),
     ];
-    query(tx, PICK_UP, values)
-        .await?
-        .iter()
-        .map(moved)
-        .collect()
+    move_on(tx, &sql, values).await
 }
 
-const DELIVER: &str = "UPDATE shipments SET status = 'delivered', delivered_at = $1, \
-    due_at = NULL, updated_at = $2, version = version + 1 WHERE id IN \
-    (SELECT id FROM shipments WHERE status = 'in_transit' AND due_at <= $3 \
-    ORDER BY due_at LIMIT $4) AND status = 'in_transit' \
-    RETURNING id, order_id, user_id, tracking_number, correlation_id";
-
-/// Delivers what is due.
+/// Delivers what is due and nobody else is about.
 pub(crate) async fn deliver(tx: &Tx, now: Timestamp, limit: i64) -> Result<Vec<Moved>, DbErr> {
+    const DUE: &str = "SELECT id FROM shipments WHERE status = 'in_transit' AND due_at <= $3 \
+        ORDER BY due_at LIMIT $4";
+    let sql = format!(
+        "UPDATE shipments SET status = 'delivered', delivered_at = $1, \
+         due_at = NULL, updated_at = $2, version = version + 1 WHERE id {}",
+        among_free(tx, DUE)
+    );
     let at = now.as_micros();
     let values = [at.into(), at.into(), at.into(), limit.into()];
-    query(tx, DELIVER, values)
-        .await?
-        .iter()
-        .map(moved)
-        .collect()
+    move_on(tx, &sql, values).await
+}
+
+async fn move_on(
+    tx: &Tx,
+    update: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<Moved>, DbErr> {
+    let sql = format!("{update} RETURNING id, order_id, user_id, tracking_number, correlation_id");
+    query(tx, sql, values).await?.iter().map(moved).collect()
 }
 
 fn moved(row: &QueryResult) -> Result<Moved, DbErr> {

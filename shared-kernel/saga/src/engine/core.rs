@@ -40,7 +40,10 @@ type Plans = HashMap<(&'static str, u32), Arc<dyn Registered>>;
 /// The shared part of an engine.
 pub(crate) struct Core {
     pub(crate) store: Store,
+    /// By which the sagas' times are counted, alike in every process that has them.
     pub(crate) clock: Arc<dyn Clock>,
+    /// By which this process and those that it calls count deadlines.
+    pub(crate) own_clock: Arc<dyn Clock>,
     pub(crate) options: EngineOptions,
     pub(crate) sole_owner: bool,
     /// This engine's name in claims.
@@ -61,8 +64,9 @@ impl Core {
     pub(crate) fn new(parts: EngineParts) -> Self {
         Self {
             owner: parts.ids.uuid(),
+            clock: parts.store.clock(parts.clock.clone()),
+            own_clock: parts.clock,
             store: parts.store,
-            clock: parts.clock,
             options: parts.options,
             sole_owner: parts.sole_owner,
             plans: RwLock::default(),

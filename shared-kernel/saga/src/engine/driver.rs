@@ -204,7 +204,7 @@ impl<T: Data> Driver<T> {
             Phase::Undoing => ":undo",
         };
         let key = format!("{}:{}{undo}", live.id, meta.name);
-        let deadline = self.core.clock.now().plus(meta.policy.time_limit);
+        let deadline = self.core.own_clock.now().plus(meta.policy.time_limit);
         StepCall {
             saga: live.id,
             call: live.call.clone().caused_by(key.clone()).until(deadline),
@@ -219,7 +219,7 @@ impl<T: Data> Driver<T> {
         let step = &self.plan.steps[self.live.at.step];
         let data = self.live.data.as_ref();
         let limit = self.meta().policy.time_limit;
-        let began = self.core.clock.now();
+        let began = self.core.own_clock.now();
         let event = match task {
             Task::Begin => return Event::Begin,
             Task::Act => {
@@ -235,7 +235,7 @@ impl<T: Data> Driver<T> {
                 Event::Undone(undone.unwrap_or_else(Undo::Failed))
             }
         };
-        let took = self.core.clock.now().since(began);
+        let took = self.core.own_clock.now().since(began);
         metering::turned(self.plan.kind, self.meta(), &event, took);
         event
     }
@@ -246,14 +246,14 @@ impl<T: Data> Driver<T> {
         limit: Duration,
         work: impl Future<Output = O> + Send,
     ) -> Result<O, String> {
-        let until = self.core.clock.now().plus(limit);
+        let until = self.core.own_clock.now().plus(limit);
         tokio::select! {
             biased;
             answer = AssertUnwindSafe(work).catch_unwind() => answer.map_err(|_| {
                 tracing::error!(saga = %self.live.id, step = self.meta().name, "a step panicked");
                 "the step panicked".to_owned()
             }),
-            () = self.core.clock.sleep_until(until) => {
+            () = self.core.own_clock.sleep_until(until) => {
                 Err(format!("no answer within {}", cleave_vocabulary::duration::format(limit)))
             }
         }

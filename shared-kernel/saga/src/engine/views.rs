@@ -69,7 +69,7 @@ pub(crate) async fn wait_settled(
     let mut waiter = core.settled.waiter(subject);
     loop {
         let status = status(core, subject).await?;
-        let now = core.clock.now();
+        let now = core.own_clock.now();
         if status.is_none_or(SagaStatus::is_settled) || now >= deadline {
             return Ok(status);
         }
@@ -78,7 +78,7 @@ pub(crate) async fn wait_settled(
         tokio::select! {
             biased;
             told = waiter.told() => return Ok(told),
-            () = core.clock.sleep_until(look) => {}
+            () = core.own_clock.sleep_until(look) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 //! however late it wakes up.
 
 use cleave_store::Tx;
-use cleave_store::sql::{execute, query, query_one};
+use cleave_store::sql::{among_free, execute, query, query_one};
 use cleave_vocabulary::{SagaId, Timestamp};
 use sea_orm::{DbErr, Value};
 use uuid::Uuid;
@@ -23,7 +23,8 @@ pub(crate) fn among(known: &[(&'static str, u32)]) -> String {
     format!("({})", each.join(" OR "))
 }
 
-/// Claims up to `limit` sagas that are due, the longest due first.
+/// Claims up to `limit` sagas that are due, the longest due first, without those
+/// that somebody else is about.
 pub(crate) async fn claim(
     tx: &Tx,
     owner: Uuid,
@@ -32,19 +33,19 @@ pub(crate) async fn claim(
     until: Timestamp,
     limit: u32,
 ) -> Result<Vec<Row>, DbErr> {
-    // The outer condition is for Postgres: of two that chose the same row, the
-    // second looks at it again once the first has committed.
-    let sql = format!(
-        "UPDATE saga SET owner = $1, due_at = $2, fence = fence + 1 WHERE id IN \
-         (SELECT id FROM saga WHERE due_at <= $3 AND {known} ORDER BY due_at LIMIT $4) \
-         AND due_at <= $5 RETURNING {COLUMNS}"
+    let free = among_free(
+        tx,
+        &format!("SELECT id FROM saga WHERE due_at <= $3 AND {known} ORDER BY due_at LIMIT $4"),
     );
-    let values: [Value; 5] = [
+    let sql = format!(
+        "UPDATE saga SET owner = $1, due_at = $2, fence = fence + 1 WHERE id {free} \
+         RETURNING {COLUMNS}"
+    );
+    let values: [Value; 4] = [
         owner.into(),
         until.as_micros().into(),
         now.as_micros().into(),
         i64::from(limit).into(),
-        now.as_micros().into(),
     ];
     let found = query(tx, sql, values).await?;
     found.iter().map(Row::read).collect()

@@ -80,7 +80,12 @@ impl Engine {
         migrate::migrate::<M>(&self.hub.name, &self.target).await
     }
 
+    pub(crate) async fn verify<M: MigratorTrait>(&self) -> Result<(), OpenError> {
+        migrate::verify::<M>(&self.hub.name, &self.target).await
+    }
+
     pub(crate) fn write(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        self.hub.in_place()?;
         self.put(&self.units, job)
     }
 

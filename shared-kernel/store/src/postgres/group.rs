@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(2);
 const SPAN: Duration = Duration::from_millis(20);
 /// Begins a group; nobody in it waits for a lock for long.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '100ms'";
+/// How long that is.
+const LOCKS: Duration = Duration::from_millis(100);
 
 /// Units that nobody runs yet.
 pub(super) struct Waiting {
@@ -143,7 +145,10 @@ impl Lane {
         if self.line.given_up() {
             return vec![first];
         }
-        let Ok(open) = self.begin(BEGIN, Extent::Group).await else {
+        // Where units wait for less than that, so do groups.
+        let impatient = self.line.options.lock_timeout <= LOCKS;
+        let how = if impatient { "BEGIN" } else { BEGIN };
+        let Ok(open) = self.begin(how, Extent::Group).await else {
             return vec![first];
         };
         let mut group = Group::default();

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fault::is_rollback;
 use super::group::Waiting;
-use super::session::{Extent, Link, Open, within};
+use super::session::{Extent, Link, Open, part, within};
 use super::target::{Purpose, Target};
 use super::{Fault, Session};
 use crate::hub::Hub;
@@ -128,8 +128,7 @@ impl Lane {
         drop(self.turns.acquire_many(self.size).await);
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
         for connection in idle.into_iter().filter_map(Arc::into_inner) {
-            // Whatever comes of a goodbye, the connection ends here.
-            drop(sqlx::Connection::close(connection.into_inner()).await);
+            part(connection.into_inner(), self.line.options.connect_timeout).await;
         }
     }
 

@@ -2,24 +2,30 @@
 //! as long as the store is open: alone, which refuses every other process, or
 //! together with those that share it. Those also hold a second lock under the name of
 //! what carries their events, by which whoever comes sees that theirs is another; it
-//! ends with its holders, so that nothing need be undone where all of them change. Where it is shared, whoever listens to the
-//! store is woken now and then, because the commits of others make no sound here.
+//! ends with its holders, so that nothing need be undone where all of them change.
+//! Where it is shared, whoever listens to the store is woken now and then, because the
+//! commits of others make no sound here; and all count by the server's clock, which
+//! this session asks for the time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleave_vocabulary::Timestamp;
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Executor, Row};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::session::{part, within};
 use super::target::{Purpose, Target};
 use crate::hub::Hub;
 use crate::{OpenError, PostgresOptions};
 
-const ALONE: &str = "SELECT pg_try_advisory_lock(hashtext('cleave process'), hashtext($1)) AS got";
+const ALONE: &str = "SELECT pg_try_advisory_lock(hashtext('cleave process'), hashtext($1)) AS held";
 const TOGETHER: &str =
-    "SELECT pg_try_advisory_lock_shared(hashtext('cleave process'), hashtext($1)) AS got";
+    "SELECT pg_try_advisory_lock_shared(hashtext('cleave process'), hashtext($1)) AS held";
+/// The server's time, as timestamps count.
+const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
 
 /// Nobody takes it alone, so that it is there at once.
 const OVER: &str = "SELECT pg_advisory_lock_shared(hashtext('cleave bus of ' || $1), hashtext($2))";
@@ -51,13 +57,19 @@ impl Occupancy {
     )]
     pub(super) async fn take(self) -> Result<(), OpenError> {
         let until = Instant::now() + PATIENCE;
-        let session = loop {
+        let mut session = loop {
             match self.lock().await? {
                 Ok(session) => break session,
                 Err(refused) if Instant::now() >= until => return Err(refused),
                 Err(_) => sleep(AGAIN).await,
             }
         };
+        let ahead = self.compare(&mut session).await;
+        let ahead = ahead.map_err(|error| self.target.explain(&error))?;
+        if let Some(apart) = self.apart(ahead) {
+            part(session, self.options.connect_timeout).await;
+            return Err(apart);
+        }
         tokio::spawn(self.keep(session));
         Ok(())
     }
@@ -71,11 +83,10 @@ impl Occupancy {
         } else {
             ALONE
         };
-        let row = sqlx::query(lock).bind(&self.target.schema);
-        let row = row.fetch_one(&mut session).await.map_err(explain)?;
         let (server, schema) = (self.target.server(), self.target.schema.clone());
         let shared = self.hub.is_shared();
-        let refused = if !row.try_get::<bool, _>("got").map_err(explain)? {
+        let locked = self.target.lock(&mut session, lock).await;
+        let refused = if !locked.map_err(explain)? {
             OpenError::Occupied {
                 server,
                 schema,
@@ -86,8 +97,7 @@ impl Occupancy {
         } else {
             return Ok(Ok(session));
         };
-        // Whatever comes of a goodbye, the connection ends here.
-        drop(session.close().await);
+        part(session, self.options.connect_timeout).await;
         Ok(Err(refused))
     }
 
@@ -96,54 +106,103 @@ impl Occupancy {
         let Some(bus) = self.hub.bus.lock().clone() else {
             return Ok(false);
         };
-        let schema = &self.target.schema;
+        let (schema, patience) = (&self.target.schema, self.options.connect_timeout);
         let over = sqlx::query(OVER).bind(schema).bind(&bus);
-        over.execute(&mut *session).await?;
+        within(patience, over.execute(&mut *session)).await?;
         let strangers = sqlx::query(STRANGERS).bind(schema).bind(&bus);
-        strangers.fetch_one(session).await?.try_get("any")
+        let strangers = within(patience, strangers.fetch_one(session)).await?;
+        strangers.try_get("any")
+    }
+
+    /// By how many microseconds the server's clock is ahead of ours.
+    async fn compare(&self, session: &mut PgConnection) -> sqlx::Result<i64> {
+        let clock = &self.options.clock.0;
+        let asked = clock.now();
+        let ask = sqlx::raw_sql(TIME).fetch_one(session);
+        let told = within(self.options.connect_timeout, ask).await?;
+        let theirs = Timestamp::from_micros(told.try_get("micros")?);
+        Ok(self.hub.offset.measure(asked, theirs, clock.now()))
+    }
+
+    /// Why clocks that are so far from each other will not do, if they will not.
+    fn apart(&self, ahead: i64) -> Option<OpenError> {
+        let (by, tolerance) = (
+            Duration::from_micros(ahead.unsigned_abs()),
+            self.options.clock_tolerance,
+        );
+        (by > tolerance).then(|| OpenError::ClocksApart {
+            server: self.target.server(),
+            // Nobody sets a clock by microseconds.
+            by: Duration::from_millis(ahead.unsigned_abs() / 1000),
+            ahead: ahead < 0,
+            tolerance,
+        })
     }
 
     async fn keep(self, session: PgConnection) {
         let mut session = Some(session);
-        let mut looked = Instant::now();
-        let closing = self.closing.clone();
-        while closing
-            .run_until_cancelled(sleep(self.options.poll))
-            .await
-            .is_some()
-        {
-            if self.hub.is_shared() {
-                self.hub.listeners.raise_all();
-            }
-            if looked.elapsed() >= self.options.look_every {
-                session = self.look(session).await;
-                looked = Instant::now();
-            }
-        }
+        // A server that does not answer a look delays nobody who listens.
+        let kept = async { tokio::join!(self.wake(), self.watch(&mut session)) };
+        self.closing.run_until_cancelled(kept).await;
         if let Some(session) = session {
-            drop(session.close().await);
+            part(session, self.options.connect_timeout).await;
         }
     }
 
-    /// A session that ended took the lock with it: another one takes it again.
-    async fn look(&self, session: Option<PgConnection>) -> Option<PgConnection> {
-        if let Some(mut session) = session
-            && session.execute("SELECT 1").await.is_ok()
-        {
-            return Some(session);
-        }
-        match self.lock().await {
-            Ok(Ok(session)) => Some(session),
-            Ok(Err(refused)) => {
-                let store = &self.hub.name;
-                tracing::error!(
-                    store, %refused,
-                    "another process has taken the schema meanwhile; stop one of them"
-                );
-                None
+    async fn wake(&self) {
+        loop {
+            sleep(self.options.poll).await;
+            if self.hub.is_shared() {
+                self.hub.listeners.raise_all();
             }
-            // The lanes say that the server is away.
-            Err(_) => None,
         }
+    }
+
+    async fn watch(&self, session: &mut Option<PgConnection>) {
+        let mut were_apart = false;
+        loop {
+            let every = self.options.look_every;
+            sleep(if session.is_some() {
+                every
+            } else {
+                every.min(AGAIN)
+            })
+            .await;
+            let Some(ahead) = self.look(session).await else {
+                continue;
+            };
+            let apart = self.apart(ahead);
+            if let (Some(error), false) = (&apart, were_apart) {
+                tracing::error!(store = self.hub.name, %error, "clocks are apart");
+            }
+            were_apart = apart.is_some();
+        }
+    }
+
+    /// How far the clocks are apart by now. A session that ended took the lock with
+    /// it: another one takes it again, and where another process was faster the store
+    /// takes no units until that has gone.
+    async fn look(&self, session: &mut Option<PgConnection>) -> Option<i64> {
+        if let Some(held) = session
+            && let Ok(ahead) = self.compare(held).await
+        {
+            return Some(ahead);
+        }
+        *session = None;
+        match self.lock().await {
+            Ok(taken) => {
+                let refused = taken.as_ref().err();
+                if let Some(refused) = refused {
+                    tracing::debug!(store = self.hub.name, %refused, "its place is another's");
+                }
+                self.hub.displaced(refused.is_some());
+                *session = taken.ok();
+            }
+            // Nobody knows. That the server is away is said by the lanes.
+            Err(error) => {
+                tracing::debug!(store = self.hub.name, %error, "its place is not held");
+            }
+        }
+        None
     }
 }

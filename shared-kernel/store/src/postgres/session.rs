@@ -234,6 +234,11 @@ impl Session {
     }
 }
 
+/// Ends a connection. Whatever comes of the goodbye, it is over then.
+pub(super) async fn part(connection: PgConnection, limit: Duration) {
+    drop(within(limit, sqlx::Connection::close(connection)).await);
+}
+
 /// Bounds the wait for a server that neither answers nor hangs up. The server's
 /// own limits end first where it is alive.
 pub(super) async fn within<T>(

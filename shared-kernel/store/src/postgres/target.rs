@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::fault::server_error;
-use super::session::within;
+use super::session::{part, within};
 use crate::moving::MARK;
 use crate::{OpenError, PostgresOptions};
 
@@ -26,6 +26,8 @@ const BY_KEY: [(&str, &str); 5] = [
     ("random_page_cost", "0.01"),
 ];
 
+/// How many times as long as units a migration waits for a lock.
+const OWN_PATIENCE: u32 = 6;
 /// Prepared statements kept for each connection.
 const STATEMENTS: usize = 512;
 /// What may stand behind the question mark of a URL; `schema` is ours.
@@ -65,7 +67,7 @@ pub(crate) enum Purpose {
     Write,
     /// Queries, each over one snapshot.
     Read,
-    /// A look at the server, or a migration, which takes the time it takes.
+    /// A look at the server, or a migration, whose statements take the time they take.
     Own,
 }
 
@@ -159,7 +161,9 @@ impl Target {
     pub(super) fn options(&self, purpose: Purpose) -> PgConnectOptions {
         let connect = self.connect.clone();
         if purpose == Purpose::Own {
-            return connect;
+            // Nobody waits for a lock for ever, but what is seldom may wait for longer.
+            let [_, (name, limit), _] = self.limits;
+            return connect.options([(name, (limit * OWN_PATIENCE).as_millis().max(1))]);
         }
         let limits = self.limits.iter();
         let connect =
@@ -192,7 +196,11 @@ impl Target {
         self.lock(connection, ALONE).await
     }
 
-    async fn lock(&self, connection: &mut PgConnection, how: &'static str) -> sqlx::Result<bool> {
+    pub(super) async fn lock(
+        &self,
+        connection: &mut PgConnection,
+        how: &'static str,
+    ) -> sqlx::Result<bool> {
         let ask = sqlx::query(how).bind(&self.schema).fetch_one(connection);
         within(self.timeout, ask).await?.try_get("held")
     }
@@ -235,14 +243,10 @@ impl Target {
             .connect(Purpose::Own)
             .await
             .map_err(|error| self.explain(&error))?;
-        let row = sqlx::query(LOOK)
-            .bind(&self.schema)
-            .bind(MARK)
-            .fetch_one(&mut connection)
-            .await;
+        let ask = sqlx::query(LOOK).bind(&self.schema).bind(MARK);
+        let row = within(self.timeout, ask.fetch_one(&mut connection)).await;
         let row = row.map_err(|error| self.explain(&error))?;
-        // Whatever comes of a goodbye, the connection ends here.
-        drop(connection.close().await);
+        part(connection, self.timeout).await;
         self.judge(&row)?;
         Ok(row)
     }
@@ -297,6 +301,7 @@ impl Target {
         };
         let reason = said.message().to_owned();
         match said.code() {
+            "53300" => OpenError::Crowded { server, reason },
             "3D000" => OpenError::NoDatabase { server },
             // Wrong password, no entry in pg_hba.conf, no right to connect.
             "28P01" | "28000" | "42501" => OpenError::Denied {
