@@ -227,7 +227,10 @@ async fn parts(
         stop.clone(),
     ));
     tasks.spawn(metrics.clone().upkeep(clock.clone(), stop.clone()));
-    let others = assembly.links.as_ref().map(Others::of).transpose();
+    // A stream that lives says so once in a keep-alive.
+    let silence = settings.order.follow.keep_alive * 3;
+    let others = assembly.links.as_ref().map(|it| Others::of(it, silence));
+    let others = others.transpose();
     Ok(Parts {
         clock,
         ids,

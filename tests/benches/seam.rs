@@ -202,7 +202,7 @@ async fn measure_all() {
     let other = elsewhere();
     other.spawn(axum::serve(listener, routes(payments(false), clock.clone())).into_future());
     let http = http_client().expect("a client");
-    let endpoint = Endpoint::new(http, &format!("http://{address}"), clock.clone());
+    let endpoint = Endpoint::new(http, "desk", &format!("http://{address}"), clock.clone());
 
     println!("{}", machine());
     bench.measure("bare", 1_000, &*payments(false)).await;

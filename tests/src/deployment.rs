@@ -169,6 +169,24 @@ impl Deployment {
         self.parts[index].program = Some(started.await.expect("it starts"));
     }
 
+    /// A gateway besides, with settings of its own over the deployment's.
+    pub async fn gateway(&self, settings: &[(&str, &str)]) -> Program {
+        let data = self.folder.path().join("gateway");
+        std::fs::create_dir_all(&data).expect("a folder");
+        let mut environment = self.environment.clone();
+        let own = settings.iter();
+        environment
+            .extend(own.map(|(name, value)| (format!("CLEAVE__{name}"), (*value).to_owned())));
+        let started = tokio::task::spawn_blocking(move || {
+            let environment = environment.iter();
+            let environment: Vec<(&str, &str)> = environment
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            Program::serve(&data, &["--only", "gateway"], &environment)
+        });
+        started.await.expect("it starts")
+    }
+
     /// Waits until every process knows the keys of the user context.
     async fn settle(&self) {
         let mut admin = self.admin().await;

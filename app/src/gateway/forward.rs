@@ -2,16 +2,19 @@
 //! request is passed on to the process that has it, head and body as they come.
 //! That process verifies the client's token and authorises by itself. Where it
 //! does not answer, the answer is a 503 that says when to try again; the other
-//! contexts notice nothing.
+//! contexts notice nothing. An answer that has begun breaks off where it pauses for
+//! longer than the keep-alive of a stream explains.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{BoxError, Router};
 use bytes::Bytes;
+use cleave_seam::SendError;
 use cleave_vocabulary::CallContext;
 use cleave_web::Problem;
 use http::header::{
@@ -20,6 +23,8 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tower_http::timeout::TimeoutBody;
 
 use super::others::{Others, Process};
 use crate::internal::SERVICE_TOKEN;
@@ -42,25 +47,48 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// The public routes of every context that is not here.
-pub(super) fn routes(others: &Others) -> Router {
+pub(super) fn routes(others: &Others, body_limit: usize) -> Router {
     others.iter().fold(Router::new(), |router, process| {
         let contexts = process.contexts.iter();
         contexts.fold(router, |router, context| {
             let service = service_of(context);
+            let way = Way {
+                to: process.clone(),
+                body_limit,
+            };
             let of_one = Router::new()
                 .route(&format!("/api/v1/{service}"), any(pass_on))
                 .route(&format!("/api/v1/{service}/{{*rest}}"), any(pass_on))
-                .with_state(process.clone());
+                .with_state(way);
             router.merge(of_one)
         })
     })
 }
 
-async fn pass_on(State(process): State<Arc<Process>>, request: Request) -> Response {
-    process
-        .ask(request)
-        .await
-        .unwrap_or_else(Problem::into_response)
+/// A process, and what a request to it may have as its body. The door has seen what
+/// the head says of that, which need say nothing.
+#[derive(Clone)]
+struct Way {
+    to: Arc<Process>,
+    body_limit: usize,
+}
+
+async fn pass_on(State(way): State<Way>, request: Request) -> Response {
+    let too_large = Arc::new(AtomicBool::new(false));
+    let crossed = too_large.clone();
+    let bounded = |body| {
+        let bounded = Limited::new(body, way.body_limit);
+        Body::new(bounded.map_err(move |error| {
+            crossed.fetch_or(error.is::<LengthLimitError>(), Ordering::Relaxed);
+            error
+        }))
+    };
+    let answer = way.to.ask(request.map(bounded)).await;
+    if too_large.load(Ordering::Relaxed) {
+        // Whatever the process made of a body that broke off.
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    answer.unwrap_or_else(Problem::into_response)
 }
 
 impl Process {
@@ -70,57 +98,71 @@ impl Process {
         let call = parts.extensions.get::<CallContext>().cloned();
         introduce(&mut parts.headers, call.as_ref());
         parts.headers.insert(SERVICE_TOKEN, self.token()?);
-        let asked = if self.has_replicas() {
-            let broke_off = |_| Problem::unavailable(&"the request broke off on its way");
-            // The door has bounded it; what may have to be sent again is held meanwhile.
-            let body = to_bytes(body, usize::MAX).await.map_err(broke_off)?;
-            self.try_each(&parts, body).await
-        } else {
-            let mut asked = self.asked(self.base.as_str(), &parts);
-            if !body.is_end_stream() {
-                asked = asked.body(reqwest::Body::wrap_stream(body.into_data_stream()));
-            }
-            asked.send().await
-        };
-        // An address is the deployment's own affair.
-        let answer = asked.map_err(|error| {
-            let reason = with_causes(&error.without_url());
-            Problem::unavailable(&format!(
-                "{} runs elsewhere: {reason}",
-                self.contexts.join(", ")
-            ))
-        })?;
+        let answer = self.send(&parts, body).await;
+        let answer =
+            answer.map_err(|error| self.unavailable(&format!("runs elsewhere: {error}")))?;
         let mut answer = http::Response::from(answer);
+        if answer.status() == StatusCode::MISDIRECTED_REQUEST {
+            return Err(self.is_not_there(parts.uri.path()));
+        }
         strip(answer.headers_mut());
         if is_refused(&answer) {
-            return Err(Problem::unavailable(&format!(
-                "{} runs elsewhere and did not take this process's service token: internal.key must be the same in both, and their clocks right",
-                self.contexts.join(", ")
-            )));
+            return Err(self.unavailable("runs elsewhere and did not take this process's service token: internal.key must be the same in both, and their clocks right"));
         }
-        Ok(answer.map(Body::new))
+        Ok(answer.map(|body| Body::new(TimeoutBody::new(self.silence, body))))
     }
 
-    fn asked(&self, base: &str, parts: &Parts) -> reqwest::RequestBuilder {
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let asked = self
-            .client()
-            .request(parts.method.clone(), format!("{base}{path}"));
-        asked.headers(parts.headers.clone())
+    fn unavailable(&self, what: &str) -> Problem {
+        Problem::unavailable(&format!("{} {what}", self.contexts.join(", ")))
     }
 
-    /// Asks the replica whose turn it is, and the next where nothing can have come of that.
-    async fn try_each(&self, parts: &Parts, body: Bytes) -> reqwest::Result<reqwest::Response> {
-        let mut bases = self.bases();
-        let mut base = bases.next().unwrap_or(&self.base);
-        loop {
-            let sent = self.asked(base, parts).body(body.clone()).send().await;
-            match (sent, bases.next()) {
-                (Err(error), Some(next)) if is_harmless(&error, &parts.method) => base = next,
-                (sent, _) => return sent,
+    /// The process lives and has another context than the settings say.
+    fn is_not_there(&self, path: &str) -> Problem {
+        let service = path.trim_start_matches("/api/v1/").split('/').next();
+        let mut contexts = self.contexts.iter();
+        let asked = contexts.find(|context| Some(service_of(context)) == service);
+        let context = asked.map_or("the context", |context| context);
+        Problem::unavailable(&format!(
+            "{context} is not in the process that topology.{context} names: set topology.{context} to the base URL of the process that runs it"
+        ))
+    }
+
+    async fn send(&self, parts: &Parts, body: Body) -> Result<reqwest::Response, BoxError> {
+        let sent = if self.replicas.are_several() {
+            // Held meanwhile, because it may have to be sent again.
+            let body = to_bytes(body, usize::MAX).await?;
+            self.ask_any(parts, body).await
+        } else {
+            self.ask_one(parts, body).await
+        };
+        Ok(sent?)
+    }
+
+    /// The body goes on as it comes.
+    async fn ask_one(&self, parts: &Parts, body: Body) -> Result<reqwest::Response, SendError> {
+        let mut body = Some(body).filter(|body| !body.is_end_stream());
+        let ask = |http: &reqwest::Client, base: &str| match body.take() {
+            Some(body) => {
+                let body = reqwest::Body::wrap_stream(body.into_data_stream());
+                asked(http, base, parts).body(body)
             }
-        }
+            None => asked(http, base, parts),
+        };
+        self.replicas.send(ask, |_| false).await
     }
+
+    /// To one replica after the other.
+    async fn ask_any(&self, parts: &Parts, body: Bytes) -> Result<reqwest::Response, SendError> {
+        let ask = |http: &reqwest::Client, base: &str| asked(http, base, parts).body(body.clone());
+        let harmless = |error: &reqwest::Error| is_harmless(error, &parts.method);
+        self.replicas.send(ask, harmless).await
+    }
+}
+
+fn asked(http: &reqwest::Client, base: &str, parts: &Parts) -> reqwest::RequestBuilder {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let asked = http.request(parts.method.clone(), format!("{base}{path}"));
+    asked.headers(parts.headers.clone())
 }
 
 /// Whether what has failed so may be asked of another: it was not heard, or it was
@@ -133,11 +175,6 @@ fn is_harmless(error: &reqwest::Error, method: &Method) -> bool {
 /// the correlation id that everything behind it echoes.
 fn is_refused<B>(answer: &http::Response<B>) -> bool {
     answer.status() == StatusCode::UNAUTHORIZED && !answer.headers().contains_key(CORRELATION_ID)
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The head of the request, as this process sends it on.

@@ -1,7 +1,9 @@
 //! Operators' routes over several processes. Each process answers for the
 //! contexts that it has; here their lists become one, in the order that one
-//! process would have, and what only one of them knows is asked of each in turn.
+//! process would have, and what only one of them knows is asked of all at once.
 //! Who did not answer is named (`unanswered`). Each verifies the operator itself.
+
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
@@ -9,14 +11,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use cleave_web::{Cursor, Paging, Problem};
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::others::{Others, Process};
+use super::others::{Others, PATIENCE, Process};
 
 /// What a page of one process may have, in bytes.
 const PAGE_LIMIT: usize = 8 * 1024 * 1024;
@@ -138,9 +142,10 @@ impl Gather {
         let Some(mut whole) = page(own).await else {
             return Problem::internal(&"a page of this process can't be read").into_response();
         };
-        let ask = async |process: &std::sync::Arc<Process>| {
-            let answer = process.ask(asked.request()).await.ok();
-            (process.contexts.clone(), read(answer).await)
+        let ask = async |process: &Arc<Process>| {
+            let told = async { read(process.ask(asked.request()).await.ok()).await };
+            let told = tokio::time::timeout(PATIENCE, told).await;
+            (process.contexts.clone(), told.ok().flatten())
         };
         for (contexts, answer) in join_all(self.others.iter().map(ask)).await {
             match answer {
@@ -161,12 +166,17 @@ impl Gather {
 
     /// What this process does not know, another may.
     async fn who_knows(&self, asked: &Asked, own: Response) -> Response {
+        let ask = async |process: &Arc<Process>| {
+            let answer = within(&asked.parts.method, process.ask(asked.request())).await;
+            (process.contexts.clone(), answer)
+        };
         let mut silent = Vec::new();
-        for process in self.others.iter() {
-            match process.ask(asked.request()).await {
-                Ok(answer) if answer.status() != StatusCode::NOT_FOUND => return answer,
-                Ok(_) => {}
-                Err(_) => silent.extend_from_slice(&process.contexts),
+        let mut answers: FuturesUnordered<_> = self.others.iter().map(ask).collect();
+        while let Some((contexts, answer)) = answers.next().await {
+            match answer {
+                Some(answer) if answer.status() != StatusCode::NOT_FOUND => return answer,
+                Some(_) => {}
+                None => silent.extend_from_slice(&contexts),
             }
         }
         if silent.is_empty() {
@@ -174,6 +184,20 @@ impl Gather {
         }
         let reason = format!("{} may know it, and did not answer", silent.join(", "));
         Problem::unavailable(&reason).into_response()
+    }
+}
+
+/// An answer; to a question it is not waited for long. What changes something has
+/// the time of its request.
+async fn within(
+    method: &Method,
+    asked: impl Future<Output = Result<Response, Problem>>,
+) -> Option<Response> {
+    if method.is_safe() {
+        let answer = tokio::time::timeout(PATIENCE, asked).await;
+        answer.ok()?.ok()
+    } else {
+        asked.await.ok()
     }
 }
 

@@ -91,7 +91,7 @@ pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router
     };
     let router = router
         .merge(docs::docs(operations, &parts.others))
-        .merge(forward::routes(&parts.others))
+        .merge(forward::routes(&parts.others, parts.http.body_limit))
         .merge(keys::jwks(parts.users.clone()))
         .merge(health(readiness))
         .merge(metrics(parts.metrics.clone()))

@@ -1,9 +1,9 @@
 //! The processes that host what is not here, as the gateway asks them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cleave_seam::Replicas;
 use cleave_web::{Problem, ServiceTokens};
 use futures::future::join_all;
 use http::HeaderValue;
@@ -15,7 +15,10 @@ use crate::internal::{DOCUMENT, SERVICE_TOKEN, STANDING, Standing};
 use crate::topology::{GATEWAY, Links};
 
 /// Who does not say within this time how it stands is away.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a process may tell of itself, in bytes; its part of the document is the most.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 /// All of them; none in a monolith.
 #[derive(Clone, Default)]
@@ -25,11 +28,12 @@ pub struct Others(Arc<Vec<Arc<Process>>>);
 pub struct Process {
     /// `http://10.0.0.7:9080`; of replicas several with commas between.
     pub base: String,
-    /// Whose turn it is among replicas.
-    turn: AtomicUsize,
     /// What it hosts.
     pub contexts: Vec<&'static str>,
-    client: reqwest::Client,
+    /// The ways there.
+    pub(super) replicas: Replicas,
+    /// How long an answer that has begun may pause.
+    pub(super) silence: Duration,
     tokens: Arc<ServiceTokens>,
 }
 
@@ -53,17 +57,18 @@ impl Stand {
 }
 
 impl Others {
-    /// Those that the links lead to.
-    pub fn of(links: &Links) -> Result<Self, String> {
+    /// Those that the links lead to; an answer of theirs that pauses for `silence` has
+    /// broken off.
+    pub fn of(links: &Links, silence: Duration) -> Result<Self, String> {
         let tokens = links.tokens(GATEWAY).map_err(|error| error.to_string())?;
         let tokens = Arc::new(tokens);
         let topology = links.topology();
         let process = |(base, contexts): (&str, Vec<&'static str>)| {
             Arc::new(Process {
                 base: base.to_owned(),
-                turn: AtomicUsize::default(),
+                replicas: links.forwarding(&contexts.join(","), base),
                 contexts,
-                client: links.forwarding(),
+                silence,
                 tokens: tokens.clone(),
             })
         };
@@ -109,44 +114,40 @@ impl Others {
 impl Process {
     /// What it tells gateways at one of its internal addresses.
     async fn told<T: DeserializeOwned>(&self, path: &str) -> Option<T> {
-        for base in self.bases() {
-            let told = self.told_at(base, path).await;
-            if told.is_some() {
-                return told;
-            }
-        }
-        None
+        let token = self.token().ok()?;
+        let ask = |http: &reqwest::Client, base: &str| {
+            let asked = http.get(format!("{base}{path}"));
+            asked.header(SERVICE_TOKEN, token.clone()).timeout(PATIENCE)
+        };
+        let told = async {
+            let answer = self.replicas.send(ask, |_| true).await;
+            read(answer.map_err(|error| error.to_string())?).await
+        };
+        self.known(told.await)
     }
 
     /// What one of its replicas tells there.
     async fn told_at<T: DeserializeOwned>(&self, base: &str, path: &str) -> Option<T> {
-        let asked = self.client.get(format!("{base}{path}"));
+        let asked = self.replicas.client().get(format!("{base}{path}"));
         let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
-        let sent = asked.timeout(PATIENCE).send().await;
-        let answer = async { sent?.error_for_status()?.json().await };
-        let told: reqwest::Result<T> = answer.await;
+        let told = async {
+            let answer = asked.timeout(PATIENCE).send().await;
+            read(answer.map_err(|error| error.without_url().to_string())?).await
+        };
+        self.known(told.await)
+    }
+
+    fn known<T>(&self, told: Result<T, String>) -> Option<T> {
         told.inspect_err(|error| {
             let contexts = self.contexts.join(", ");
-            tracing::warn!(contexts, %error, "a process does not tell how it is");
+            tracing::warn!(contexts, error, "a process does not tell how it is");
         })
         .ok()
     }
 
     /// Whether there is more than one of it.
     pub(crate) fn has_replicas(&self) -> bool {
-        self.base.contains(',')
-    }
-
-    /// Where it is, beginning with the replica whose turn it is.
-    pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
-        let count = self.base.split(',').count();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % count;
-        self.base.split(',').cycle().skip(first).take(count)
-    }
-
-    /// What asks it.
-    pub(super) fn client(&self) -> &reqwest::Client {
-        &self.client
+        self.replicas.are_several()
     }
 
     /// What shows it that a gateway of the deployment asks.
@@ -155,4 +156,14 @@ impl Process {
             .bearer(GATEWAY)
             .map_err(|error| Problem::internal(&error))
     }
+}
+
+/// An answer in JSON, as far as it has a bound.
+async fn read<T: DeserializeOwned>(answer: reqwest::Response) -> Result<T, String> {
+    let answer = answer.error_for_status();
+    let answer = answer.map_err(|error| error.without_url().to_string())?;
+    let body = axum::body::Body::new(reqwest::Body::from(answer));
+    let bytes = axum::body::to_bytes(body, ANSWER_LIMIT).await;
+    let bytes = bytes.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{any, get};
 use cleave_hosting::Context;
 use cleave_web::{Problem, ServiceVerifier};
 use http::StatusCode;
@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::audit::{LocalAudit, port};
 use crate::gateway::{self, Parts};
 use crate::host::{Readiness, health};
-use crate::topology::{CONTEXTS, GATEWAY};
+use crate::topology::{CONTEXTS, GATEWAY, service_of};
 use lock::Lock;
 
 pub use lock::SERVICE_TOKEN;
@@ -50,6 +50,10 @@ pub fn router(
     let apis = contexts.iter().map(|context| context.api.clone());
     let api = apis.fold(OpenApiRouter::default().merge(ops), OpenApiRouter::merge);
     let (public, operations) = api.split_for_parts();
+    let absent = CONTEXTS
+        .iter()
+        .filter(|name| !contexts.iter().any(|it| it.name == **name));
+    let public = absent.fold(public, |public, name| public.merge(not_served(name)));
     let told = standing::routes(readiness.clone(), operations);
     let forwarded = Lock::new(services, GATEWAY);
     let locked = from_fn_with_state(forwarded, lock::service_header);
@@ -69,12 +73,23 @@ pub fn router(
 
 /// A caller that looks for a context here has the wrong address.
 fn not_here(context: &'static str) -> Router {
-    let refuse = async move || {
-        let detail = format!(
-            "The context {context} is not in this process: topology.{context} names the wrong address."
-        );
-        Problem::new(StatusCode::NOT_FOUND, "not_hosted", detail)
-    };
+    let refuse = async move || not_hosted(StatusCode::NOT_FOUND, context);
     let path = format!("/internal/v1/{context}/{{operation}}");
-    Router::new().route(&path, axum::routing::any(refuse))
+    Router::new().route(&path, any(refuse))
+}
+
+/// The same for a gateway, which must tell it from what a context does not find.
+fn not_served(context: &'static str) -> Router {
+    let refuse = async move || not_hosted(StatusCode::MISDIRECTED_REQUEST, context);
+    let service = service_of(context);
+    Router::new()
+        .route(&format!("/api/v1/{service}"), any(refuse))
+        .route(&format!("/api/v1/{service}/{{*rest}}"), any(refuse))
+}
+
+fn not_hosted(status: StatusCode, context: &str) -> Problem {
+    let detail = format!(
+        "The context {context} is not in this process: topology.{context} names the wrong address."
+    );
+    Problem::new(status, "not_hosted", detail)
 }

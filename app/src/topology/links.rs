@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleave_seam::{Credentials, Endpoint, http_client};
+use cleave_seam::{Credentials, Endpoint, Replicas, http_client};
 use cleave_vocabulary::Clock;
 use cleave_web::{ServiceKeyError, ServiceKeys, ServiceTokens, ServiceVerifier};
 use http::HeaderValue;
@@ -58,7 +58,7 @@ impl Links {
             tokens: self.tokens(caller).map_err(|error| error.to_string())?,
             audience: audience.to_owned(),
         };
-        let endpoint = Endpoint::new(self.ports.clone(), url, self.clock.clone());
+        let endpoint = Endpoint::new(self.ports.clone(), context, url, self.clock.clone());
         Ok(Some(endpoint.showing(Arc::new(badge))))
     }
 
@@ -74,9 +74,9 @@ impl Links {
         ServiceVerifier::new(&self.keys, &services, self.clock.clone())
     }
 
-    /// What passes clients' requests on.
-    pub fn forwarding(&self) -> reqwest::Client {
-        self.forwarding.clone()
+    /// What passes clients' requests on to the process of `contexts`.
+    pub fn forwarding(&self, contexts: &str, base: &str) -> Replicas {
+        Replicas::new(self.forwarding.clone(), contexts, base, self.clock.clone())
     }
 
     /// Where everything is.

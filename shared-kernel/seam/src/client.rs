@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -16,16 +16,13 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Operation;
 use crate::codec::{BODY_LIMIT, Request, decode_answer};
+use crate::{Operation, Replicas, SendError};
 
 /// Where a context is served. Cheap to clone.
 #[derive(Clone)]
 pub struct Endpoint {
-    http: reqwest::Client,
-    bases: Arc<[String]>,
-    /// Whose turn it is.
-    turn: Arc<AtomicUsize>,
+    replicas: Arc<Replicas>,
     clock: Arc<dyn Clock>,
     credentials: Option<Arc<dyn Credentials>>,
 }
@@ -65,17 +62,17 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 impl Endpoint {
-    /// The context at `base_url`: `http://10.0.0.7:8080`. Of several with commas
+    /// `context` at `base_url`: `http://10.0.0.7:8080`. Of several with commas
     /// between, which are replicas, each is called in its turn, and the next one
-    /// where it can't be connected to.
-    pub fn new(http: reqwest::Client, base_url: &str, clock: Arc<dyn Clock>) -> Self {
-        let bases = base_url.split(',');
+    /// where it can't be reached.
+    pub fn new(
+        http: reqwest::Client,
+        context: &str,
+        base_url: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            http,
-            bases: bases
-                .map(|base| base.trim_end_matches('/').to_owned())
-                .collect(),
-            turn: Arc::default(),
+            replicas: Arc::new(Replicas::new(http, context, base_url, clock.clone())),
             clock,
             credentials: None,
         }
@@ -103,11 +100,15 @@ impl Endpoint {
             let shown = shown.map_err(|why| Failure::clean(FailureKind::Broken, why))?;
             request.headers.insert(AUTHORIZATION, shown);
         }
-        let exchange = self.exchange(operation, request);
+        let sent = AtomicBool::new(false);
+        let exchange = self.exchange(operation, request, &sent);
         let answer = match call.deadline {
             Some(at) => by(&*self.clock, at, exchange).await.unwrap_or_else(|| {
                 let message = "no answer before the deadline";
-                Err(Failure::unknown(FailureKind::Timeout, message))
+                Err(Failure {
+                    outcome_unknown: sent.load(Ordering::Relaxed),
+                    ..Failure::unknown(FailureKind::Timeout, message)
+                })
             }),
             None => exchange.await,
         };
@@ -121,8 +122,9 @@ impl Endpoint {
         &self,
         operation: &Operation,
         request: Request,
+        sent: &AtomicBool,
     ) -> Result<(StatusCode, BytesMut), Failure> {
-        let mut response = self.send(operation, request).await.map_err(not_answered)?;
+        let mut response = self.send(operation, request, sent).await?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(not_answered)? {
             if body.len() + chunk.len() > BODY_LIMIT {
@@ -136,25 +138,24 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// To the first that can be connected to, beginning with the one whose turn it is.
+    /// To the first that can be reached; what was sent is never sent again.
     async fn send(
         &self,
         operation: &Operation,
         request: Request,
-    ) -> Result<reqwest::Response, reqwest::Error> {
-        let (count, first) = (self.bases.len(), self.turn.fetch_add(1, Ordering::Relaxed));
-        let (body, mut tries) = (Bytes::from(request.body), 0);
-        loop {
-            let base = &self.bases[first.wrapping_add(tries) % count];
-            let sending = self.http.post(format!("{base}{}", operation.path));
-            let sending = sending.headers(request.headers.clone());
-            let sent = sending.body(body.clone()).send().await;
-            tries += 1;
-            match sent {
-                Err(error) if error.is_connect() && tries < count => {}
-                sent => return sent,
-            }
-        }
+        sent: &AtomicBool,
+    ) -> Result<reqwest::Response, Failure> {
+        let (headers, body) = (request.headers, Bytes::from(request.body));
+        let sending = |http: &reqwest::Client, base: &str| {
+            sent.store(true, Ordering::Relaxed);
+            let post = http.post(format!("{base}{}", operation.path));
+            post.headers(headers.clone()).body(body.clone())
+        };
+        let answer = self.replicas.send(sending, |_| false).await;
+        answer.map_err(|error| match error {
+            SendError::Unreached(why) => Failure::clean(FailureKind::Unavailable, &*why),
+            SendError::Failed(error) => not_answered(error),
+        })
     }
 }
 
@@ -173,7 +174,8 @@ fn not_answered(error: reqwest::Error) -> Failure {
     }
 }
 
-fn with_causes(error: &dyn Error) -> String {
+/// What an error says, and what is behind it.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -13,12 +13,14 @@ mod codec;
 mod guarded;
 mod operation;
 mod port;
+mod replicas;
 mod server;
 mod wired;
 
 pub use client::{Credentials, Endpoint, http_client};
 pub use guarded::guarded;
 pub use operation::Operation;
+pub use replicas::{Replicas, SendError};
 pub use server::Routes;
 pub use wired::wired;
 

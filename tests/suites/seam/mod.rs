@@ -7,6 +7,7 @@
 )]
 
 mod desk;
+mod gone;
 mod wire;
 
 use std::sync::Arc;
@@ -31,7 +32,8 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 fn endpoint(base_url: &str, clock: &Arc<dyn Clock>) -> Endpoint {
-    Endpoint::new(http_client().expect("a client"), base_url, clock.clone())
+    let http = http_client().expect("a client");
+    Endpoint::new(http, "desk", base_url, clock.clone())
 }
 
 /// Serves `router` for as long as the test runs.

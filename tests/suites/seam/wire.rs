@@ -134,15 +134,25 @@ async fn a_provider_that_is_away_did_nothing() {
 fn by_hand(address: SocketAddr, clock: &Arc<dyn Clock>) -> Endpoint {
     let http = reqwest::Client::builder().no_proxy().build();
     let base_url = format!("http://{address}");
-    Endpoint::new(http.expect("a client"), &base_url, clock.clone())
+    Endpoint::new(http.expect("a client"), "desk", &base_url, clock.clone())
 }
 
-/// Takes one request, answers with `bytes`, and dies.
+/// Answers whoever asks whether anybody is there; what comes next is the call.
+async fn let_in(stream: &mut tokio::net::TcpStream) {
+    let mut request = [0; 4096];
+    let read = stream.read(&mut request).await.expect("a request");
+    assert!(request[..read].starts_with(b"GET /health/live "));
+    let here = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(here).await.expect("sent");
+}
+
+/// Takes one call, answers with `bytes`, and dies.
 async fn dying(bytes: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a caller");
+        let_in(&mut stream).await;
         let mut request = [0; 4096];
         let read = stream.read(&mut request).await.expect("a request");
         assert!(read > 0);
@@ -168,6 +178,30 @@ async fn a_provider_that_dies_in_the_middle_may_have_acted() {
 }
 
 #[tokio::test]
+async fn a_provider_that_dies_before_it_was_sent_anything_did_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let clock = clock();
+    let port = Client::new(by_hand(address, &clock));
+    let failure = failure(port.stamp(&call(&clock, 9), paper(Turn::Answer)).await);
+    assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
+    assert!(!failure.outcome_unknown);
+}
+
+#[tokio::test]
+async fn an_answer_is_read_up_to_a_bound() {
+    let large = async || "x".repeat(5 * 1024 * 1024);
+    let router = axum::Router::new().route("/internal/v1/desk/stamp", axum::routing::post(large));
+    let (url, clock) = (serve(router).await, clock());
+    let port = Client::new(endpoint(&url, &clock));
+    let failure = failure(port.stamp(&call(&clock, 9), paper(Turn::Answer)).await);
+    assert_eq!(failure.kind, FailureKind::Broken);
+    assert!(failure.message.contains("is larger than"), "{failure}");
+    assert!(failure.outcome_unknown);
+}
+
+#[tokio::test]
 async fn an_answer_that_cannot_be_understood_may_have_been_an_effect() {
     let clock = clock();
     let address = dying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
@@ -186,6 +220,7 @@ async fn a_caller_waits_no_longer_than_the_deadline_and_then_hangs_up() {
     let (reached, at_desk) = oneshot::channel();
     let desk = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a caller");
+        let_in(&mut stream).await;
         let mut request = [0; 4096];
         assert!(stream.read(&mut request).await.expect("a request") > 0);
         reached.send(()).expect("the test waits");

@@ -72,3 +72,28 @@ async fn a_process_that_is_stopped_ends_in_good_order_under_its_callers_connecti
     let log = deployment.stop(1);
     assert!(log.contains("stopped"), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_with_a_wrong_address_says_unavailable_and_not_that_nothing_is_there() {
+    let deployment = Deployment::start(&PAYMENT_APART, &[]).await;
+    let (_, ann, _) = customer(&deployment).await;
+    // There is a process, and payments are not in it.
+    let wrong = [("TOPOLOGY__PAYMENT", &*deployment.internal(0))];
+    let gateway = deployment.gateway(&wrong).await;
+    let client = Client::new(gateway.url());
+    let known = |page: &Value| page["items"].is_array();
+    client.until("/api/v1/orders", &ann, known).await;
+    for path in ["/api/v1/payments", "/api/v1/payments/pay_x"] {
+        let away = client.get(path, &ann).await;
+        assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE, "{away:?}");
+        assert_eq!(away.body["code"], "service_unavailable");
+        assert_eq!(away.headers["retry-after"], "1");
+    }
+    // Whoever runs it is told which setting it is.
+    while !gateway
+        .log()
+        .contains("set topology.payment to the base URL")
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}

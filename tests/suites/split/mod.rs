@@ -3,6 +3,7 @@
 //! side refuses.
 
 mod away;
+mod bodies;
 mod broker;
 mod operators;
 mod settings;

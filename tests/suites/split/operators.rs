@@ -194,3 +194,28 @@ async fn an_audit_counts_in_every_process_and_says_what_it_could_not_count() {
     let port = internal.rsplit(':').next().expect("a port");
     assert!(!events.contains(port), "{events}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_does_not_wait_for_a_process_that_hangs() {
+    let (deployment, front, admin) = shop().await;
+    let id = deployment.program(1).id().to_string();
+    let mut hang = std::process::Command::new("kill");
+    let hung = hang.args(["-STOP", &id]).status();
+    assert!(hung.is_ok_and(|status| status.success()));
+    for path in [
+        "/api/v1/ops/sagas",
+        "/api/v1/ops/dead-letters",
+        "/api/v1/ops/breakers",
+    ] {
+        let page = front.get(path, &admin);
+        let page = tokio::time::timeout(std::time::Duration::from_secs(4), page).await;
+        let page = page.expect("in time");
+        assert_eq!(page.status, StatusCode::OK, "{page:?}");
+        assert_eq!(page.body["unanswered"], json!(["payment"]), "{path}");
+    }
+    let unknown = "/api/v1/ops/sagas/sga_00000000000000000000000000";
+    let unknown = front.get(unknown, &admin);
+    let unknown = tokio::time::timeout(std::time::Duration::from_secs(4), unknown).await;
+    let status = unknown.expect("in time").status;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}

@@ -161,7 +161,12 @@ async fn a_consumer_with_other_settings_is_followed_by_one_that_is_up_to_date() 
     let bus = open(other).await;
     bus.announce(&[wanted(&sample)]).await.expect("announced");
     let all = consumers(&at).await;
-    assert!(all[1].0.ends_with("-0-1"), "{all:?}");
+    let generation = |name: &str| {
+        let last = name.rsplit('-').next().and_then(|last| last.parse().ok());
+        last.unwrap_or_else(|| panic!("{name} has no generation"))
+    };
+    let (first, next): (u64, u64) = (generation(&all[0].0), generation(&all[1].0));
+    assert_eq!(next, first + 1, "{all:?}");
     assert_eq!((all[1].2, all[1].3), (5, Duration::from_secs(7)));
     let mut stream = bus.subscribe(wanted(&sample)).await.expect("subscribes");
     for number in 0..12 {

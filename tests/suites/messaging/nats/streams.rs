@@ -86,10 +86,8 @@ async fn consumers_of_no_handler_are_told_with_what_waits_for_them() {
     let [left] = &left[..] else {
         panic!("one is left: {left:?}");
     };
-    assert_eq!(
-        left.consumer,
-        format!("{}-0-0", gone.consumer.replace('.', "-"))
-    );
+    let base = format!("{}-0-", gone.consumer.replace('.', "-"));
+    assert!(left.consumer.starts_with(&base), "{left:?}");
     assert_eq!(left.waiting, 1);
     let remedy = format!("nats consumer rm cleave-conformance {}", left.consumer);
     assert_eq!(left.remedy, remedy);
