@@ -195,7 +195,9 @@ async fn a_handler_that_wants_more_from_now_on_misses_nothing() {
         ..wanted(&sample)
     };
     let bus = open(in_one_part(&broker)).await;
-    bus.announce(&[wider.clone()]).await.expect("announced");
+    bus.announce(std::slice::from_ref(&wider))
+        .await
+        .expect("announced");
     // Published before anybody reads, as a relay does that is up first.
     let event = sample.event(&other, "b");
     let receipt = bus.publish(event.clone()).await.expect("handed over");
