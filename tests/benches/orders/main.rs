@@ -8,6 +8,7 @@
 //! cargo bench -p cleave-tests --bench orders -- --orders 100000   # does it stay as fast, and as small?
 //! cargo bench -p cleave-tests --bench orders -- --ways            # on Postgres, over NATS, in several processes
 //! cargo bench -p cleave-tests --bench orders -- --ways apart      # of these, what has the word in its name
+//! cargo bench -p cleave-tests --bench orders -- --against OTHER   # beside another build of the program, in turns
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(
@@ -16,6 +17,7 @@
 )]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
+mod against;
 mod allocations;
 mod byhand;
 mod disk;
@@ -25,6 +27,7 @@ mod processor;
 mod server;
 mod ways;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,6 +41,8 @@ struct Options {
     orders: Option<u64>,
     /// Compare the ways to run the contexts: those that have this in their name.
     ways: Option<String>,
+    /// Another build of the program to measure beside this one.
+    against: Option<PathBuf>,
 }
 
 fn options() -> Options {
@@ -56,6 +61,12 @@ fn options() -> Options {
                 .cloned()
                 .unwrap_or_default()
         }),
+        against: {
+            let place = words.iter().position(|word| word == "--against");
+            place
+                .and_then(|place| words.get(place + 1))
+                .map(PathBuf::from)
+        },
     }
 }
 
@@ -77,10 +88,11 @@ async fn measure() {
         "fdatasync of 4 KiB, appended: {:.0} µs at the median",
         disk::sync_cost().as_secs_f64() * 1e6
     );
-    match (options.orders, options.ways) {
-        (Some(orders), _) => flat(orders).await,
-        (None, Some(word)) => ways::side_by_side(options.pass, &word).await,
-        (None, None) => table(options.pass).await,
+    match (options.orders, options.ways, options.against) {
+        (Some(orders), ..) => flat(orders).await,
+        (_, Some(word), _) => ways::side_by_side(options.pass, &word).await,
+        (_, _, Some(other)) => against::in_turns(&other, options.pass).await,
+        _ => table(options.pass).await,
     }
 }
 

@@ -30,6 +30,11 @@ pub(crate) fn used() -> Used {
     used
 }
 
+/// What the program's processes have used.
+pub(crate) fn of_program() -> f64 {
+    used().get("cleave").copied().unwrap_or_default()
+}
+
 /// What each has used since, an order, for people; who used next to nothing is left out.
 pub(crate) fn since(before: &Used, orders: u64) -> String {
     let after = used();

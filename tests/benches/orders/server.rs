@@ -41,6 +41,11 @@ impl Server {
         Self::of(built, settings)
     }
 
+    /// Another build of it.
+    pub(crate) fn of_program(program: &Path) -> Self {
+        Self::of(program.to_owned(), &[])
+    }
+
     /// The same program inside this one, which counts what it allocates.
     pub(crate) fn start_counting() -> Self {
         Self::of(
