@@ -94,16 +94,39 @@ async fn pass_on(State(way): State<Way>, request: Request) -> Response {
 impl Process {
     /// Passes a request on, and its answer back.
     pub(super) async fn ask(&self, request: Request) -> Result<Response, Problem> {
+        let (parts, body) = self.introduced(request)?;
+        let answer = self.send(&parts, body).await;
+        self.answered(parts.uri.path(), answer)
+    }
+
+    /// Passes it on to one of the replicas, and to no other.
+    pub(super) async fn ask_at(&self, base: &str, request: Request) -> Result<Response, Problem> {
+        let (parts, body) = self.introduced(request)?;
+        let body = reqwest::Body::wrap_stream(body.into_data_stream());
+        let answer = asked(self.replicas.client(), base, &parts).body(body);
+        let answer = answer.send().await.map_err(SendError::Failed);
+        self.answered(parts.uri.path(), answer.map_err(BoxError::from))
+    }
+
+    /// The request, as this process sends it on.
+    fn introduced(&self, request: Request) -> Result<(Parts, Body), Problem> {
         let (mut parts, body) = request.into_parts();
         let call = parts.extensions.get::<CallContext>().cloned();
         introduce(&mut parts.headers, call.as_ref());
         parts.headers.insert(SERVICE_TOKEN, self.token()?);
-        let answer = self.send(&parts, body).await;
+        Ok((parts, body))
+    }
+
+    fn answered(
+        &self,
+        path: &str,
+        answer: Result<reqwest::Response, BoxError>,
+    ) -> Result<Response, Problem> {
         let answer =
             answer.map_err(|error| self.unavailable(&format!("runs elsewhere: {error}")))?;
         let mut answer = http::Response::from(answer);
         if answer.status() == StatusCode::MISDIRECTED_REQUEST {
-            return Err(self.is_not_there(parts.uri.path()));
+            return Err(self.is_not_there(path));
         }
         strip(answer.headers_mut());
         if is_refused(&answer) {

@@ -20,10 +20,11 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::each;
 use super::others::{Others, PATIENCE, Process};
 
 /// What a page of one process may have, in bytes.
-const PAGE_LIMIT: usize = 8 * 1024 * 1024;
+pub(super) const PAGE_LIMIT: usize = 8 * 1024 * 1024;
 
 /// What the middleware knows.
 #[derive(Clone)]
@@ -54,14 +55,21 @@ pub(super) async fn gather(State(all): State<Gather>, request: Request, next: Ne
 const WHOLE: [&str; 2] = ["/api/v1/ops/topology", crate::ops::AUDIT];
 
 /// A request that is asked more than once.
-struct Asked {
-    parts: Parts,
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) parts: Parts,
     body: Bytes,
 }
 
 impl Asked {
-    fn request(&self) -> Request {
+    pub(super) fn request(&self) -> Request {
         Request::from_parts(self.parts.clone(), Body::from(self.body.clone()))
+    }
+
+    /// Each replica has breakers of its own.
+    fn moves_a_breaker(&self) -> bool {
+        let route = self.parts.extensions.get().map(MatchedPath::as_str);
+        self.parts.method == Method::POST && route == Some("/api/v1/ops/breakers/{name}")
     }
 }
 
@@ -167,7 +175,11 @@ impl Gather {
     /// What this process does not know, another may.
     async fn who_knows(&self, asked: &Asked, own: Response) -> Response {
         let ask = async |process: &Arc<Process>| {
-            let answer = within(&asked.parts.method, process.ask(asked.request())).await;
+            let answer = if process.has_replicas() && asked.moves_a_breaker() {
+                each::told(process, asked).await
+            } else {
+                within(&asked.parts.method, process.ask(asked.request())).await
+            };
             (process.contexts.clone(), answer)
         };
         let mut silent = Vec::new();

@@ -8,6 +8,7 @@ mod client;
 mod docs;
 mod document;
 mod door;
+mod each;
 mod forward;
 mod gather;
 mod headers;

@@ -1,5 +1,5 @@
 //! Circuit breakers, as operators see and hold them. They are this process's
-//! own: a replica has breakers of its own.
+//! own: a replica has breakers of its own, which a gateway in front moves in all of them.
 
 use axum::Json;
 use axum::extract::State;

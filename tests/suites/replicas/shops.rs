@@ -123,3 +123,53 @@ async fn each_replica_is_told_of_by_itself() {
     let both = json!(["order, replica 1", "order, replica 2"]);
     assert_eq!(ready.body["unanswered"], both);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_is_moved_in_every_replica_and_who_missed_it_is_named() {
+    let front = "user,inventory,payment,shipping,notification";
+    let mut deployment = Deployment::start_on_postgres(&[front, "order", "order"], &[]).await;
+    let (client, admin) = (deployment.front(), deployment.admin().await);
+    let breaker = "/api/v1/ops/breakers/order.payment";
+    let moved = async |state: &str, key: &str| {
+        let (body, key) = (json!({ "state": state }), [("idempotency-key", key)]);
+        let asked = client.send(Method::POST, breaker, Some(&admin), &key, Some(&body));
+        let reply = asked.await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply
+    };
+    // What the replica itself says, as its own front.
+    let state = async |replica: &Client| {
+        let list = replica.get("/api/v1/ops/breakers", &admin).await.body;
+        let items = list["items"].as_array().expect("items").clone();
+        let one = items.iter().find(|item| item["name"] == "order.payment");
+        one.expect("its breaker")["state"].clone()
+    };
+    let (one, other) = (deployment.client(1), deployment.client(2));
+    let reply = moved("forced_open", "first").await;
+    assert_eq!(reply.body["state"], "forced_open");
+    assert!(reply.body.get("unanswered").is_none(), "{reply:?}");
+    assert_eq!(state(&one).await, "forced_open");
+    assert_eq!(state(&other).await, "forced_open");
+    let wrong = json!({ "state": "ajar" });
+    let refused = client.post(breaker, &admin, &wrong).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let unknown = json!({ "state": "closed" });
+    let unknown = client.post("/api/v1/ops/breakers/order.luck", &admin, &unknown);
+    assert_eq!(unknown.await.status, 404);
+
+    deployment.kill(1);
+    let reply = moved("closed", "second").await;
+    assert_eq!(reply.body["state"], "closed");
+    assert_eq!(reply.body["unanswered"], json!(["order, replica 1"]));
+    assert_eq!(state(&other).await, "closed");
+    // The same key again tells those that have come back meanwhile.
+    deployment.restart(1).await;
+    let held = json!({ "state": "forced_open" });
+    let one = deployment.client(1);
+    let known = |page: &Value| page["items"].is_array();
+    one.until("/api/v1/ops/breakers", &admin, known).await;
+    assert_eq!(one.post(breaker, &admin, &held).await.status, 200);
+    let reply = moved("closed", "second").await;
+    assert!(reply.headers.contains_key("idempotency-replayed"));
+    assert_eq!(state(&one).await, "closed");
+}
