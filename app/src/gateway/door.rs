@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cleave_seam::DEADLINE;
 use cleave_vocabulary::{CallContext, Clock, Timestamp};
 use cleave_web::{Problem, prefer_wait};
 use futures::{FutureExt, StreamExt};
@@ -27,9 +28,23 @@ pub(super) struct Door {
     pub(super) body_limit: usize,
     pub(super) time_limit: Duration,
     pub(super) audit_limit: Duration,
+    pub(super) visitors: Visitors,
     /// Ends what would not end by itself: streams of events.
     pub(super) stop: CancellationToken,
 }
+
+/// Who comes through it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visitors {
+    /// Anybody; what they say of their time is not believed.
+    Clients,
+    /// Gateways, which say how long they still wait.
+    Gateways,
+}
+
+/// What an answer may need for its way back to the gateway, at the most; never more
+/// than a tenth of what is left.
+const WAY_BACK: Duration = Duration::from_millis(500);
 
 /// Middleware, within authentication.
 pub(super) async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
@@ -72,7 +87,11 @@ impl Door {
         if route == Some(AUDIT) {
             return self.audit_limit;
         }
-        self.time_limit + prefer_wait(request.headers()).unwrap_or_default()
+        let own = self.time_limit + prefer_wait(request.headers()).unwrap_or_default();
+        match self.visitors {
+            Visitors::Clients => own,
+            Visitors::Gateways => left(request.headers()).map_or(own, |left| left.min(own)),
+        }
     }
 
     /// A stream of events ends when the program stops; the client resumes elsewhere.
@@ -83,6 +102,13 @@ impl Door {
         let stop = self.stop.clone().cancelled_owned();
         response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(stop))))
     }
+}
+
+/// How long a gateway waits, less the way back to it.
+fn left(headers: &HeaderMap) -> Option<Duration> {
+    let left = headers.get(DEADLINE)?.to_str().ok()?.parse().ok()?;
+    let left = Duration::from_millis(left);
+    Some(left.saturating_sub(WAY_BACK.min(left / 10)))
 }
 
 /// The length of the body as the head of the request tells it.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{BoxError, Router};
 use bytes::Bytes;
-use cleave_seam::SendError;
+use cleave_seam::{DEADLINE, SendError};
 use cleave_vocabulary::CallContext;
 use cleave_web::Problem;
 use http::header::{
@@ -103,7 +103,7 @@ impl Process {
     pub(super) async fn ask_at(&self, base: &str, request: Request) -> Result<Response, Problem> {
         let (parts, body) = self.introduced(request)?;
         let body = reqwest::Body::wrap_stream(body.into_data_stream());
-        let answer = asked(self.replicas.client(), base, &parts).body(body);
+        let answer = self.asked(self.replicas.client(), base, &parts).body(body);
         let answer = answer.send().await.map_err(SendError::Failed);
         self.answered(parts.uri.path(), answer.map_err(BoxError::from))
     }
@@ -167,25 +167,32 @@ impl Process {
         let ask = |http: &reqwest::Client, base: &str| match body.take() {
             Some(body) => {
                 let body = reqwest::Body::wrap_stream(body.into_data_stream());
-                asked(http, base, parts).body(body)
+                self.asked(http, base, parts).body(body)
             }
-            None => asked(http, base, parts),
+            None => self.asked(http, base, parts),
         };
         self.replicas.send(ask, |_| false).await
     }
 
     /// To one replica after the other.
     async fn ask_any(&self, parts: &Parts, body: Bytes) -> Result<reqwest::Response, SendError> {
-        let ask = |http: &reqwest::Client, base: &str| asked(http, base, parts).body(body.clone());
+        let ask =
+            |http: &reqwest::Client, base: &str| self.asked(http, base, parts).body(body.clone());
         let harmless = |error: &reqwest::Error| is_harmless(error, &parts.method);
         self.replicas.send(ask, harmless).await
     }
-}
 
-fn asked(http: &reqwest::Client, base: &str, parts: &Parts) -> reqwest::RequestBuilder {
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let asked = http.request(parts.method.clone(), format!("{base}{path}"));
-    asked.headers(parts.headers.clone())
+    /// What is left of the request's time is told as it is sent.
+    fn asked(&self, http: &reqwest::Client, base: &str, parts: &Parts) -> reqwest::RequestBuilder {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let asked = http.request(parts.method.clone(), format!("{base}{path}"));
+        let asked = asked.headers(parts.headers.clone());
+        let call = parts.extensions.get::<CallContext>();
+        match call.and_then(|call| call.deadline) {
+            Some(at) => asked.header(DEADLINE, at.since(self.clock.now()).as_millis().to_string()),
+            None => asked,
+        }
+    }
 }
 
 /// Whether what has failed so may be asked of another: it was not heard, or it was
@@ -204,6 +211,8 @@ fn is_refused<B>(answer: &http::Response<B>) -> bool {
 fn introduce(headers: &mut HeaderMap, call: Option<&CallContext>) {
     strip(headers);
     headers.remove(HOST);
+    // How long a client waits, it says by `Prefer`.
+    headers.remove(DEADLINE);
     // What is worth compressing is compressed at the front, once.
     headers.remove(ACCEPT_ENCODING);
     if let Some(call) = call {

@@ -33,7 +33,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::host::{Elsewhere, Far, Health, HttpSettings, Metrics, Readiness, health, metrics};
-use door::Door;
+use door::{Door, Visitors};
 use gather::Gather;
 use rate_limit::RateLimit;
 
@@ -98,7 +98,7 @@ pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router
         .merge(metrics(parts.metrics.clone()))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unknown::unknown);
-    behind_the_door(router, parts)
+    behind_the_door(router, parts, Visitors::Clients)
 }
 
 /// The operators' routes, asked of every process.
@@ -143,17 +143,18 @@ pub fn behind_inner_door(router: Router, parts: &Parts) -> Router {
     let router = router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unknown::unknown);
-    behind_the_door(router, &parts)
+    behind_the_door(router, &parts, Visitors::Gateways)
 }
 
 /// One layer of layers: the router boxes what it is given, once for each.
-fn behind_the_door(router: Router, parts: &Parts) -> Router {
+fn behind_the_door(router: Router, parts: &Parts, visitors: Visitors) -> Router {
     let door = Arc::new(Door {
         clock: parts.clock.clone(),
         rate_limit: RateLimit::new(&parts.gateway),
         body_limit: parts.http.body_limit,
         time_limit: parts.http.time_limit,
         audit_limit: parts.http.audit_limit,
+        visitors,
         stop: parts.stop.clone(),
     });
     let ids = parts.ids.clone();

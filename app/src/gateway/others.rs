@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleave_seam::Replicas;
+use cleave_vocabulary::Clock;
 use cleave_web::{Problem, ServiceTokens};
 use futures::future::join_all;
 use http::HeaderValue;
@@ -34,6 +35,7 @@ pub struct Process {
     pub(super) replicas: Replicas,
     /// How long an answer that has begun may pause.
     pub(super) silence: Duration,
+    pub(super) clock: Arc<dyn Clock>,
     tokens: Arc<ServiceTokens>,
 }
 
@@ -69,6 +71,7 @@ impl Others {
                 replicas: links.forwarding(&contexts.join(","), base),
                 contexts,
                 silence,
+                clock: links.clock().clone(),
                 tokens: tokens.clone(),
             })
         };

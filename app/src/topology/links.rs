@@ -79,6 +79,11 @@ impl Links {
         Replicas::new(self.forwarding.clone(), contexts, base, self.clock.clone())
     }
 
+    /// What they tell the time by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// Where everything is.
     pub fn topology(&self) -> &Topology {
         &self.topology

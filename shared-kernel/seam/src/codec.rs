@@ -17,7 +17,7 @@ const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 const CAUSATION: HeaderName = HeaderName::from_static("cleave-causation");
 /// How many milliseconds remain. Not a moment, because clocks differ.
-const DEADLINE: HeaderName = HeaderName::from_static("cleave-deadline-ms");
+pub const DEADLINE: HeaderName = HeaderName::from_static("cleave-deadline-ms");
 
 /// A cause may be a client's key and hold anything.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b' ');

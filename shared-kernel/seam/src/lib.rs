@@ -18,6 +18,7 @@ mod server;
 mod wired;
 
 pub use client::{Credentials, Endpoint, http_client};
+pub use codec::DEADLINE;
 pub use guarded::guarded;
 pub use operation::Operation;
 pub use replicas::{Replicas, SendError};
