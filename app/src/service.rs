@@ -215,7 +215,7 @@ async fn parts(
     let World { clock, ids } = assembly.world.clone();
     let verifier = TokenVerifier::new(clock.clone());
     if assembly.topology.is_here("user") {
-        gateway::fetch_keys(&*assembly.users, &verifier, &*ids)
+        gateway::fetch_keys(&*assembly.users, &verifier, &*clock, &*ids)
             .await
             .map_err(|error| StartError::of("user", error))?;
     }

@@ -8,7 +8,7 @@ use cleave_seam::Endpoint;
 
 use super::{Assembly, StartError};
 use crate::audit::port::{AuditPort, Client};
-use crate::audit::{EventsAuditor, LocalAudit, RemoteAuditor, Reporting, Watched};
+use crate::audit::{EventsAuditor, LocalAudit, Patient, RemoteAuditor, Reporting, Watched};
 use crate::topology::CONTEXTS;
 
 /// The auditors over all contexts; to be asked before their handlers begin to run.
@@ -26,7 +26,10 @@ pub(super) fn auditors(assembly: &Assembly) -> Result<Vec<Arc<dyn Auditor>>, Sta
     for context in CONTEXTS {
         let own = assembly.contexts.iter().find(|it| it.name == context);
         let port = match endpoint(assembly, context)? {
-            Some(endpoint) => Arc::new(Client::new(endpoint)),
+            Some(endpoint) => Arc::new(Patient {
+                to: Client::new(endpoint),
+                clock: assembly.world.clock.clone(),
+            }),
             None => here.clone(),
         };
         let at = Watched { context, port };

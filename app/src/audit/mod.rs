@@ -4,6 +4,7 @@
 
 mod elsewhere;
 mod events;
+mod patient;
 pub mod port;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use elsewhere::{RemoteAuditor, Reporting};
 pub use events::{EventsAuditor, Watched};
+pub use patient::Patient;
 pub use port::LocalAudit;
 
 /// Every invariant, and whether all of them hold.

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const REFRESH: Duration = Duration::from_mins(1);
 /// How often, as long as none are known.
 const RETRY: Duration = Duration::from_millis(250);
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET /.well-known/jwks.json`.
 pub(super) fn jwks(users: Arc<dyn UserPort>) -> Router {
@@ -57,7 +59,12 @@ pub async fn keep_keys(
 ) {
     let mut known = false;
     loop {
-        match fetch_keys(&*users, &verifier, &*ids).await {
+        let fetched = fetch_keys(&*users, &verifier, &*clock, &*ids);
+        let fetched = tokio::select! {
+            () = stop.cancelled() => return,
+            fetched = fetched => fetched,
+        };
+        match fetched {
             Ok(()) => known = true,
             Err(reason) => tracing::warn!(reason, known, "could not fetch the keys of tokens"),
         }
@@ -73,10 +80,53 @@ pub async fn keep_keys(
 pub async fn fetch_keys(
     users: &dyn UserPort,
     verifier: &TokenVerifier,
+    clock: &dyn Clock,
     ids: &dyn IdSource,
 ) -> Result<(), String> {
-    let call = CallContext::root(ids);
+    let call = CallContext::root(ids).until(clock.now().plus(PATIENCE));
     let keys = users.signing_keys(&call, GetSigningKeys {}).await;
     let keys = keys.map_err(|error: PortError| error.to_string())?;
     verifier.set_keys(&keys.jwks)
+}
+
+#[cfg(test)]
+mod tests {
+    use cleave_user_contract::port::SigningKeys;
+    use cleave_vocabulary::{ManualClock, SequentialIds, Timestamp};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A user context that never answers, and tells how long it would be waited for.
+    struct Hung(mpsc::UnboundedSender<Option<Timestamp>>);
+
+    #[async_trait::async_trait]
+    impl UserPort for Hung {
+        async fn signing_keys(
+            &self,
+            call: &CallContext,
+            _: GetSigningKeys,
+        ) -> Result<SigningKeys, PortError> {
+            self.0.send(call.deadline).expect("somebody listens");
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_are_not_waited_for_without_end_nor_beyond_a_stop() {
+        let clock = Arc::new(ManualClock::default());
+        let (told, mut heard) = mpsc::unbounded_channel();
+        let (verifier, stop) = (TokenVerifier::new(clock.clone()), CancellationToken::new());
+        let ids = Arc::new(SequentialIds::default());
+        let users = Arc::new(Hung(told));
+        let keeping = keep_keys(users, verifier, clock.clone(), ids, stop.clone());
+        let stopped = async {
+            let deadline = heard.recv().await.expect("asked");
+            assert_eq!(deadline, Some(clock.now().plus(PATIENCE)));
+            stop.cancel();
+        };
+        let both = futures::future::join(keeping, stopped);
+        let ended = tokio::time::timeout(Duration::from_secs(10), both).await;
+        ended.expect("the stop is heeded");
+    }
 }

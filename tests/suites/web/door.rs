@@ -48,7 +48,7 @@ impl Door {
     /// The gateway over one context with these routes.
     pub(super) async fn open(self, routes: Router) -> Router {
         let verifier = TokenVerifier::new(Arc::new(SystemClock));
-        fetch_keys(&Keys, &verifier, &UuidV7Ids)
+        fetch_keys(&Keys, &verifier, &SystemClock, &UuidV7Ids)
             .await
             .expect("keys");
         let health = self.health;
