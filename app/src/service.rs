@@ -229,7 +229,10 @@ async fn parts(
     tasks.spawn(metrics.clone().upkeep(clock.clone(), stop.clone()));
     // A stream that lives says so once in a keep-alive.
     let silence = settings.order.follow.keep_alive * 3;
-    let others = assembly.links.as_ref().map(|it| Others::of(it, silence));
+    let others = assembly
+        .links
+        .as_ref()
+        .map(|it| Others::of(it, &settings.gateway.forward, silence));
     let others = others.transpose();
     Ok(Parts {
         clock,

@@ -2,8 +2,9 @@
 //! request is passed on to the process that has it, head and body as they come.
 //! That process verifies the client's token and authorises by itself. Where it
 //! does not answer, the answer is a 503 that says when to try again; the other
-//! contexts notice nothing. An answer that has begun breaks off where it pauses for
-//! longer than the keep-alive of a stream explains.
+//! contexts notice nothing, and only so many requests wait for one that hangs. An
+//! answer that has begun breaks off where it pauses for longer than the keep-alive of
+//! a stream explains.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,6 +75,12 @@ struct Way {
 }
 
 async fn pass_on(State(way): State<Way>, request: Request) -> Response {
+    // Held until the answer begins: how long a stream goes on is its reader's affair.
+    let Some(_place) = way.to.places.try_enter() else {
+        let full =
+            "runs elsewhere and has as many requests under way as gateway.forward.concurrency lets";
+        return way.to.unavailable(full).into_response();
+    };
     let too_large = Arc::new(AtomicBool::new(false));
     let crossed = too_large.clone();
     let bounded = |body| {

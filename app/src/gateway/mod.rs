@@ -40,7 +40,7 @@ use rate_limit::RateLimit;
 pub use document::document;
 pub use keys::{fetch_keys, keep_keys};
 pub use others::{Others, Stand};
-pub use settings::{GatewaySettings, RateLimitSettings};
+pub use settings::{ForwardSettings, GatewaySettings, RateLimitSettings};
 
 /// A context, as the gateway sees it.
 pub struct Front {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleave_resilience::{Bulkhead, BulkheadPolicy};
 use cleave_seam::Replicas;
 use cleave_vocabulary::Clock;
 use cleave_web::{Problem, ServiceTokens};
@@ -11,6 +12,7 @@ use http::HeaderValue;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::OpenApi;
 
+use super::settings::ForwardSettings;
 use crate::host::Condition;
 use crate::internal::{DOCUMENT, SERVICE_TOKEN, STANDING, Standing};
 use crate::topology::{GATEWAY, Links};
@@ -36,6 +38,8 @@ pub struct Process {
     /// How long an answer that has begun may pause.
     pub(super) silence: Duration,
     pub(super) clock: Arc<dyn Clock>,
+    /// Bounds what clients have under way there.
+    pub(super) places: Bulkhead,
     tokens: Arc<ServiceTokens>,
 }
 
@@ -61,10 +65,18 @@ impl Stand {
 impl Others {
     /// Those that the links lead to; an answer of theirs that pauses for `silence` has
     /// broken off.
-    pub fn of(links: &Links, silence: Duration) -> Result<Self, String> {
+    pub fn of(
+        links: &Links,
+        settings: &ForwardSettings,
+        silence: Duration,
+    ) -> Result<Self, String> {
         let tokens = links.tokens(GATEWAY).map_err(|error| error.to_string())?;
         let tokens = Arc::new(tokens);
         let topology = links.topology();
+        let bounds = BulkheadPolicy {
+            concurrency: settings.concurrency.get() as usize,
+            queue: 0,
+        };
         let process = |(base, contexts): (&str, Vec<&'static str>)| {
             Arc::new(Process {
                 base: base.to_owned(),
@@ -72,6 +84,7 @@ impl Others {
                 contexts,
                 silence,
                 clock: links.clock().clone(),
+                places: Bulkhead::new(&bounds),
                 tokens: tokens.clone(),
             })
         };

@@ -15,6 +15,8 @@ pub struct GatewaySettings {
     pub trusted_proxies: usize,
     /// Bytes from which an answer is worth compressing.
     pub compress_from: u64,
+    /// What is passed on to other processes.
+    pub forward: ForwardSettings,
 }
 
 impl Default for GatewaySettings {
@@ -23,6 +25,23 @@ impl Default for GatewaySettings {
             rate_limit: RateLimitSettings::default(),
             trusted_proxies: 0,
             compress_from: 1024,
+            forward: ForwardSettings::default(),
+        }
+    }
+}
+
+/// The settings of `gateway.forward`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForwardSettings {
+    /// Requests to one process whose answers have not begun, at the most.
+    pub concurrency: NonZeroU32,
+}
+
+impl Default for ForwardSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: const { NonZeroU32::new(256).expect("not zero") },
         }
     }
 }

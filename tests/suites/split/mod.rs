@@ -5,6 +5,7 @@
 mod away;
 mod bodies;
 mod broker;
+mod crowded;
 mod deadlines;
 mod operators;
 mod settings;
