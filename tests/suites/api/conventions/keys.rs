@@ -82,8 +82,9 @@ async fn a_key_whose_first_request_is_under_way_is_in_use() {
     insta::assert_json_snapshot!(refused.body);
     // A list may be a moment behind, of replicas above all.
     let all = |page: &Value| page["items"].as_array().map(Vec::len) >= Some(made);
-    let page = client.until(&format!("{ORDERS}?limit=100"), &ann.token, all);
-    assert_eq!(page.await["items"].as_array().map(Vec::len), Some(made));
+    let path = format!("{ORDERS}?limit=100");
+    let page = client.until(&path, &ann.token, all).await;
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(made));
     shop.close().await;
 }
 
