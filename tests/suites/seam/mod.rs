@@ -6,6 +6,7 @@
     reason = "the other side of a connection ends with the test's runtime"
 )]
 
+mod contracts;
 mod desk;
 mod gone;
 mod wire;
