@@ -10,6 +10,7 @@ use rand::Rng;
 use super::{CommandError, CommandResult, Sources};
 use crate::assembly::{self, Access, World};
 use crate::settings::{DatabaseUrl, Settings};
+use crate::topology::CONTEXTS;
 
 /// Brings the databases up to date; `serve` does that too, where its roles may
 #[derive(Debug, Args)]
@@ -17,24 +18,35 @@ use crate::settings::{DatabaseUrl, Settings};
 Examples:
   cleave migrate
   CLEAVE__DATABASE__URL=postgres://owner@db/shop cleave migrate --grant >> cleave.env
+  CLEAVE__DATABASE__URL=postgres://owner@db/pay cleave migrate --grant --only payment >> cleave.env
 
 With --grant, database.url names the database by its owner, who may create roles. Each
 context gets a schema and a role of its own, which reaches no other context's tables. A
 role that is new gets a password, and its URL goes to standard output, once; a role and
-a password that database.<context>.url names are made as they are named.")]
+a password that database.<context>.url names are made as they are named. A context whose
+URL names another database is left out: run it there too, with --only where no URL says
+yet which contexts are to be there.")]
 pub(super) struct Migrate {
     #[command(flatten)]
     sources: Sources,
     /// As the owner of the database, make each context's schema and role first
     #[arg(long)]
     grant: bool,
+    /// With --grant, for these contexts only
+    #[arg(
+        long,
+        value_name = "CONTEXTS",
+        value_delimiter = ',',
+        requires = "grant"
+    )]
+    only: Vec<String>,
 }
 
 impl Migrate {
     pub(super) async fn run(self) -> CommandResult {
         let settings = super::settings(&self.sources.layers())?;
         if self.grant {
-            return grant(&settings).await;
+            return grant(&settings, &self.only).await;
         }
         let assembly = assembly::Assembly::build(&settings, World::default(), Access::Migrate)
             .await
@@ -45,7 +57,8 @@ impl Migrate {
     }
 }
 
-async fn grant(settings: &Settings) -> CommandResult {
+async fn grant(settings: &Settings, only: &[String]) -> CommandResult {
+    check(only)?;
     let Some(owner) = &settings.database.url else {
         return Err(CommandError::Usage(
             "--grant needs database.url (CLEAVE__DATABASE__URL): the database, by its owner"
@@ -53,8 +66,19 @@ async fn grant(settings: &Settings) -> CommandResult {
         ));
     };
     for (context, own) in settings.database.contexts() {
+        let named = only.iter().any(|name| name == context);
+        if !named && !only.is_empty() {
+            continue;
+        }
         let failed = |error| CommandError::failure(format!("database.url: {context}: {error}"));
-        let wanted = wanted(context, own.url.as_ref(), owner)?;
+        let wanted = match wanted(context, own.url.as_ref(), owner)? {
+            Some(wanted) => wanted,
+            None if named => return Err(elsewhere(context)),
+            None => {
+                eprintln!("{context}: left out, database.{context}.url names another database");
+                continue;
+            }
+        };
         let new = !role_exists(&owner.0, &wanted.role).await.map_err(failed)?;
         let made = own.url.is_none() && new;
         let password = if made {
@@ -81,6 +105,22 @@ async fn grant(settings: &Settings) -> CommandResult {
     Ok(())
 }
 
+/// Refuses names that are no contexts'.
+fn check(only: &[String]) -> CommandResult {
+    let unknown = only.iter().find(|name| !CONTEXTS.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |name| {
+        let known = CONTEXTS.join(", ");
+        let reason = format!("--only: there is no context `{name}`; there are {known}");
+        Err(CommandError::Usage(reason))
+    })
+}
+
+fn elsewhere(context: &str) -> CommandError {
+    CommandError::Usage(format!(
+        "database.{context}.url: it names another database than database.url; run --grant there with that as database.url"
+    ))
+}
+
 /// Migrations run as the context's role, so that what they make is its own.
 async fn migrate(
     settings: &Settings,
@@ -103,19 +143,20 @@ async fn migrate(
     migrated.map_err(failed)
 }
 
-/// What a context is to have: as its own URL says, or by its name.
+/// What a context is to have: as its own URL says, or by its name; none where that
+/// URL names another database.
 fn wanted(
     context: &str,
     own: Option<&DatabaseUrl>,
     owner: &DatabaseUrl,
-) -> Result<Provision, CommandError> {
+) -> Result<Option<Provision>, CommandError> {
     let by_name = format!("cleave_{context}");
     let Some(DatabaseUrl(url)) = own else {
-        return Ok(Provision {
+        return Ok(Some(Provision {
             schema: by_name.clone(),
             role: by_name,
             password: None,
-        });
+        }));
     };
     let parts = |url: &str| {
         let url = reqwest::Url::parse(url).ok()?;
@@ -132,9 +173,7 @@ fn wanted(
         return Err(usage("it can't be read"));
     };
     if place != there {
-        return Err(usage(
-            "it names another database than database.url; run --grant there with that as database.url",
-        ));
+        return Ok(None);
     }
     let decoded = |text: &str| {
         percent_encoding::percent_decode_str(text)
@@ -142,11 +181,11 @@ fn wanted(
             .into_owned()
     };
     let schema = url.query_pairs().find(|(key, _)| key == "schema");
-    Ok(Provision {
+    Ok(Some(Provision {
         schema: schema.map_or(by_name, |(_, schema)| schema.into_owned()),
         role: decoded(url.username()),
         password: url.password().map(decoded),
-    })
+    }))
 }
 
 /// The same place for another user.

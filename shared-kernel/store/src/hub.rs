@@ -34,6 +34,17 @@ pub(crate) struct Hub {
     trouble: Mutex<Option<String>>,
     /// Whether another process has taken the place of this one.
     displaced: AtomicBool,
+    /// Why the server takes no writes. Apart from `trouble`, which a server that
+    /// still answers queries would clear.
+    refused: Mutex<Option<String>>,
+    unfit: Mutex<Option<Unfit>>,
+}
+
+/// A schema that is not as the program needs it: a table or a right is missing.
+struct Unfit {
+    reason: String,
+    /// Whether a statement has met it since it was last asked for.
+    met: bool,
 }
 
 impl Hub {
@@ -76,6 +87,36 @@ impl Hub {
         *known = trouble;
     }
 
+    /// Notes why the server takes no writes, or that it takes them.
+    pub(crate) fn refused(&self, reason: Option<String>) {
+        let mut known = self.refused.lock();
+        match (&reason, &*known) {
+            (Some(error), None) => tracing::error!(store = self.name, error, "no writes"),
+            (None, Some(_)) => tracing::info!(store = self.name, "the store takes writes again"),
+            _ => {}
+        }
+        *known = reason;
+    }
+
+    /// Notes that a statement found the schema other than it must be.
+    pub(crate) fn unfit(&self, reason: String) {
+        let mut known = self.unfit.lock();
+        if known.is_none() {
+            tracing::error!(store = self.name, reason, "the schema does not fit");
+        }
+        *known = Some(Unfit { reason, met: true });
+    }
+
+    /// Forgets a misfit that no statement has met since this was called before:
+    /// other statements say nothing about it.
+    pub(crate) fn forget_unfit(&self) {
+        let mut known = self.unfit.lock();
+        let forgotten = known.take_if(|unfit| !std::mem::take(&mut unfit.met));
+        if forgotten.is_some() {
+            tracing::info!(store = self.name, "no statement misses anything any more");
+        }
+    }
+
     /// Notes whether another process has the database that was to be this one's.
     pub(crate) fn displaced(&self, now: bool) {
         let before = self.displaced.swap(now, Ordering::Relaxed);
@@ -105,8 +146,12 @@ impl Hub {
         if self.displaced.load(Ordering::Relaxed) {
             return StoreHealth::Failing(DISPLACED.to_owned());
         }
+        let unfit = || Some(self.unfit.lock().as_ref()?.reason.clone());
         let trouble = self.trouble.lock().clone();
-        trouble.map_or(StoreHealth::Ready, StoreHealth::Failing)
+        let trouble = trouble.or_else(|| self.refused.lock().clone());
+        trouble
+            .or_else(unfit)
+            .map_or(StoreHealth::Ready, StoreHealth::Failing)
     }
 
     pub(crate) fn busy(&self, queued: usize) -> StoreError {

@@ -2,7 +2,9 @@
 //! run over it as they are (`CLEAVE_TEST_STORE=postgres`).
 
 mod changes;
+mod failing;
 mod groups;
+mod limits;
 mod refusals;
 mod roles;
 mod store;

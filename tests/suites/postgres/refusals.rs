@@ -2,7 +2,7 @@
 //! the setting and what to do, and shows no password.
 
 use cleave_store::{OpenError, PostgresOptions, Store};
-use cleave_tests::postgres::{self, Proxy, Swap};
+use cleave_tests::postgres::{self, Proxy, Server, Swap};
 use cleave_tests::program::run;
 use cleave_tests::stores::TempStore;
 use sqlx::{Connection, PgConnection};
@@ -107,6 +107,75 @@ async fn a_role_that_may_not_make_tables_is_told_what_it_lacks() {
         ),
         "{refused}"
     );
+}
+
+/// Everybody but the owner shows a password.
+const PASSWORDS: &str = "\
+local all all trust
+host all owner 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256
+";
+
+#[tokio::test]
+async fn a_wrong_password_is_told_without_being_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let open_to_all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open_to_all).expect("it is ours");
+    let rules = folder.path().join("pg_hba.conf");
+    std::fs::write(&rules, PASSWORDS).expect("written");
+    let server = Server::start(&format!("-c hba_file={}", rules.display()));
+    let schema = "CREATE ROLE clerk LOGIN PASSWORD 'right-secret'; CREATE SCHEMA cleave_bench AUTHORIZATION clerk";
+    server.run(schema).await;
+    let with = |password: &str| {
+        let user = format!("//clerk:{password}@");
+        server.url().replace("//owner@", &user)
+    };
+    let refused = opened(&with("wrong-secret")).await;
+    assert!(
+        matches!(&refused, OpenError::Denied { user, reason, .. }
+            if user == "clerk" && reason.contains("password authentication failed")),
+        "{refused}"
+    );
+    assert!(!refused.to_string().contains("secret"), "{refused}");
+    let right = with("right-secret");
+    let store = Store::open_postgres("bench", &right, &PostgresOptions::default()).await;
+    store.expect("it is let in").close().await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_change_every_table_is_told_so_at_the_start() {
+    let server = postgres::shared();
+    let owner = server.database().await;
+    let (_, database) = owner.rsplit_once('/').expect("it names a database");
+    let role = format!("half_{}", database.trim_start_matches("test_"));
+    let made = format!(
+        "CREATE ROLE {role} LOGIN; CREATE SCHEMA cleave_bench; \
+         GRANT USAGE, CREATE ON SCHEMA cleave_bench TO {role}; \
+         CREATE TABLE cleave_bench.thing (n bigint); \
+         CREATE TABLE cleave_bench.seaql_migrations (version text)"
+    );
+    postgres::run(&owner, &made).await;
+    let url = owner.replace("//owner@", &format!("//{role}@"));
+    for granted in ["", "SELECT", "INSERT", "UPDATE"] {
+        if !granted.is_empty() {
+            let more = format!("GRANT {granted} ON cleave_bench.thing TO {role}");
+            postgres::run(&owner, &more).await;
+        }
+        let refused = opened(&url).await;
+        assert!(
+            matches!(&refused, OpenError::NoRights { right, .. } if right.contains("every table")),
+            "{granted}: {refused}"
+        );
+        assert!(refused.to_string().contains("cleave migrate --grant"));
+    }
+    let rest = format!(
+        "GRANT DELETE ON cleave_bench.thing TO {role}; \
+         GRANT SELECT ON cleave_bench.seaql_migrations TO {role}"
+    );
+    postgres::run(&owner, &rest).await;
+    let store = Store::open_postgres("bench", &url, &PostgresOptions::default()).await;
+    store.expect("it may").close().await;
 }
 
 #[tokio::test]

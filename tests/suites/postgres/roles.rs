@@ -1,7 +1,7 @@
 //! `cleave migrate --grant`: a schema and a role for each context, which the
 //! server itself keeps apart.
 
-use cleave_tests::postgres;
+use cleave_tests::postgres::{self, Server};
 use cleave_tests::program::{Program, run};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -132,4 +132,89 @@ async fn a_shop_opens_with_a_role_for_each_context_and_one_on_a_file() {
     assert!(here.path().join("shipping.db").exists() && !here.path().join("order.db").exists());
     let (status, log) = program.stop();
     assert!(status.success(), "{log}");
+}
+
+#[tokio::test]
+async fn an_owner_who_is_no_superuser_makes_the_roles() {
+    let here = tempfile::tempdir().expect("a folder");
+    // Roles of other tests would be another owner's.
+    let server = Server::start("");
+    server.run("CREATE ROLE chief LOGIN CREATEROLE").await;
+    let denied = {
+        let url = server.url().replace("//owner@", "//chief@");
+        run(
+            here.path(),
+            &["migrate", "--grant"],
+            &[("CLEAVE__DATABASE__URL", &url)],
+        )
+    };
+    assert!(!denied.status.success(), "{}", denied.err);
+    assert!(denied.err.contains("may not"), "{}", denied.err);
+    server.run("CREATE DATABASE shop OWNER chief").await;
+    let (place, _) = server.url().rsplit_once('/').expect("it names a database");
+    let chief = format!("{place}/shop").replace("//owner@", "//chief@");
+    let grant = || {
+        run(
+            here.path(),
+            &["migrate", "--grant"],
+            &[("CLEAVE__DATABASE__URL", &chief)],
+        )
+    };
+    let granted = grant();
+    assert!(granted.status.success(), "{}", granted.err);
+    let urls = printed(&granted.out);
+    assert_eq!(urls.len(), CONTEXTS.len());
+    for (_, url) in urls {
+        let mut connection = PgConnection::connect(&url).await.expect("it may log in");
+        let own = "SELECT count(*) FROM pg_tables WHERE tableowner = current_user";
+        let own = connection.fetch_one(own).await.expect("counted");
+        assert!(own.get::<i64, _>(0) >= 5, "{url}");
+    }
+    let again = grant();
+    assert!(
+        again.status.success() && again.out.is_empty(),
+        "{}{}",
+        again.out,
+        again.err
+    );
+}
+
+async fn schemas_of(url: &str) -> Vec<String> {
+    let mut connection = PgConnection::connect(url).await.expect("connects");
+    let ask = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'cleave_%' ORDER BY 1";
+    let rows = connection.fetch_all(ask).await.expect("listed");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn a_database_gets_the_contexts_that_are_placed_there_and_are_named() {
+    let here = tempfile::tempdir().expect("a folder");
+    let server = postgres::shared();
+    let (shop, pay) = (server.database().await, server.database().await);
+    let grant = |url: &str, words: &[&str], own: Option<&str>| {
+        let mut environment = vec![("CLEAVE__DATABASE__URL", url)];
+        environment.extend(own.map(|own| ("CLEAVE__DATABASE__PAYMENT__URL", own)));
+        let words = [&["migrate", "--grant"], words].concat();
+        run(here.path(), &words, &environment)
+    };
+    let named = grant(&pay, &["--only", "payment,user"], None);
+    assert!(named.status.success(), "{}", named.err);
+    assert_eq!(schemas_of(&pay).await, ["cleave_payment", "cleave_user"]);
+
+    let own = pay.replace("//owner@", "//cleave_payment@");
+    let placed = grant(&shop, &[], Some(&own));
+    assert!(placed.status.success(), "{}", placed.err);
+    assert!(placed.err.contains("payment: left out"), "{}", placed.err);
+    let made = schemas_of(&shop).await;
+    assert_eq!(made.len(), CONTEXTS.len() - 1, "{made:?}");
+    assert!(!made.contains(&"cleave_payment".to_owned()), "{made:?}");
+
+    for (words, part) in [
+        (["--only", "payment"], "names another database"),
+        (["--only", "stock"], "there is no context `stock`"),
+    ] {
+        let refused = grant(&shop, &words, Some(&own));
+        assert_eq!(refused.status.code(), Some(2), "{}", refused.err);
+        assert!(refused.err.contains(part), "{}", refused.err);
+    }
 }

@@ -10,7 +10,7 @@ use cleave_tests::postgres::{self, Cut, Proxy, Server};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-const THINGS: &str = "CREATE TABLE thing (name text PRIMARY KEY, n bigint NOT NULL); \
+pub(super) const THINGS: &str = "CREATE TABLE thing (name text PRIMARY KEY, n bigint NOT NULL); \
      INSERT INTO thing VALUES ('a', 0), ('b', 0)";
 
 pub(super) async fn open(url: &str, options: PostgresOptions) -> Store {
@@ -30,14 +30,14 @@ pub(super) async fn bench(options: PostgresOptions) -> (Store, String) {
 }
 
 /// Somebody else's connection to the schema.
-async fn other(url: &str) -> PgConnection {
+pub(super) async fn other(url: &str) -> PgConnection {
     let (server, schema) = url.split_once("?schema=").expect("it names a schema");
     let mut connection = PgConnection::connect(server).await.expect("connects");
     say(&mut connection, &format!("SET search_path = {schema}")).await;
     connection
 }
 
-async fn say(connection: &mut PgConnection, sql: &str) {
+pub(super) async fn say(connection: &mut PgConnection, sql: &str) {
     let said = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
     said.await.expect("said");
 }
@@ -62,7 +62,7 @@ pub(super) async fn count(store: &Store, name: &'static str) -> i64 {
     found.expect("read")
 }
 
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+pub(super) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     for _ in 0..1000 {
         if holds().await {
             return;
@@ -122,7 +122,7 @@ async fn units_run_side_by_side_and_one_too_many_is_refused() {
     assert!(matches!(closed, StoreError::Closed { .. }), "{closed}");
 }
 
-fn unit_of(store: &Store, name: &'static str) -> impl Future<Output = Unit<()>> + use<> {
+pub(super) fn unit_of(store: &Store, name: &'static str) -> impl Future<Output = Unit<()>> + use<> {
     let store = store.clone();
     async move {
         store

@@ -9,6 +9,10 @@ pub(crate) enum Fault {
     Collision,
     /// The connection is gone, or no good any more.
     Lost,
+    /// The server takes no writes: it is a standby by now, or was made read-only.
+    ReadOnly,
+    /// The server lacks memory, or cannot use its disk, for the moment.
+    Strained,
     /// A statement, or its wait for a lock, took too long.
     TooSlow,
     /// The server's disk is full.
@@ -36,6 +40,8 @@ impl Fault {
             "40001" | "40P01" => Self::Collision,
             "57014" | "55P03" => Self::TooSlow,
             "53100" => Self::Full,
+            "25006" => Self::ReadOnly,
+            "53200" | "53400" | "58030" if !is_fatal(error) => Self::Strained,
             // A prepared statement that no longer fits the schema.
             "26000" => Self::Lost,
             "0A000" if error.message().contains("cached plan") => Self::Lost,
@@ -43,6 +49,16 @@ impl Fault {
             _ => Self::Statement,
         }
     }
+}
+
+/// What the server misses that only its owner can give: a right, a schema, a table.
+pub(super) fn misfit(error: &sqlx::Error) -> Option<String> {
+    const MISFITS: [&str; 3] = ["42501", "3F000", "42P01"];
+    let said = server_error(error).filter(|said| MISFITS.contains(&said.code()))?;
+    Some(format!(
+        "the schema is not as this program needs it ({}); run `cleave migrate --grant` as the owner of the database, or restore what is missing",
+        said.message()
+    ))
 }
 
 /// Whether the server ends the connection with this error.

@@ -142,7 +142,7 @@ impl Lane {
     /// Runs a unit and those that come meanwhile in one transaction. Gives back
     /// those that have to run again, each alone.
     async fn together(&self, first: Box<dyn Job>, waiting: &Waiting) -> Vec<Box<dyn Job>> {
-        if self.line.given_up() {
+        if self.given_up() {
             return vec![first];
         }
         // Where units wait for less than that, so do groups.
@@ -155,8 +155,11 @@ impl Lane {
         match self.fill(&mut group, first, &open, waiting).await {
             Ok(()) => self.keep(group, open.link).await,
             Err(fault) => {
-                if fault != Some(Fault::Lost) {
-                    self.undo(open).await;
+                match fault {
+                    // Those that nobody uses lead to the same server.
+                    Some(Fault::ReadOnly) => self.drop_idle(),
+                    Some(Fault::Lost) => {}
+                    _ => self.undo(open).await,
                 }
                 self.undone(group.jobs, fault, waiting)
             }

@@ -39,6 +39,8 @@ pub(super) struct Line {
     pub(super) options: PostgresOptions,
     /// Since when the server cannot be reached.
     away: Cell<Option<Instant>>,
+    /// Since when it takes no writes.
+    refused: Cell<Option<Instant>>,
     /// Queries that have more than one statement.
     several: RefCell<HashSet<TypeId>>,
 }
@@ -62,6 +64,7 @@ impl Line {
             target,
             options,
             away: Cell::new(None),
+            refused: Cell::new(None),
             several: RefCell::default(),
         }
     }
@@ -79,10 +82,30 @@ impl Line {
         self.hub.report(Some(reason.to_owned()));
     }
 
-    /// Whether units no longer wait for the server.
-    pub(super) fn given_up(&self) -> bool {
-        let away = self.away.get();
-        away.is_some_and(|since| since.elapsed() >= self.options.patience)
+    /// Notes a server that takes no writes: queries do not show that it does again,
+    /// only a look does.
+    fn refused(&self) {
+        if self.refused.get().is_none() {
+            self.refused.set(Some(Instant::now()));
+            self.hub.refused(Some(self.target.read_only().to_string()));
+        }
+    }
+
+    async fn look_for_writes(&self) {
+        let seen = self.target.look().await;
+        if seen.is_ok() {
+            self.refused.set(None);
+        }
+        self.hub.refused(seen.err().map(|error| error.to_string()));
+    }
+
+    /// What a unit is told that waited in vain.
+    fn reason(&self, fault: Fault) -> String {
+        match fault {
+            Fault::ReadOnly => self.target.read_only().to_string(),
+            Fault::Strained => "the server lacks memory, or cannot use its disk".to_owned(),
+            _ => "the connection broke".to_owned(),
+        }
     }
 
     fn unreachable(&self, reason: String) -> StoreError {
@@ -138,8 +161,14 @@ impl Lane {
         let mut seen = 0;
         loop {
             let failing = self.line.away.get().is_some();
+            let refused = self.line.refused.get().is_some();
             let every = self.line.options.look_every;
-            sleep(if failing { every.min(RECONNECT) } else { every }).await;
+            let soon = failing || refused;
+            sleep(if soon { every.min(RECONNECT) } else { every }).await;
+            self.line.hub.forget_unfit();
+            if refused {
+                self.line.look_for_writes().await;
+            }
             let (hub, work) = (&self.line.hub, self.line.hub.write_stats().commits);
             let work = work + hub.read_stats().reads;
             if failing || work == seen {
@@ -147,6 +176,17 @@ impl Lane {
             }
             seen = work;
         }
+    }
+
+    /// Whether jobs no longer wait for the server.
+    pub(super) fn given_up(&self) -> bool {
+        let line = &self.line;
+        let refused = line
+            .refused
+            .get()
+            .filter(|_| self.purpose == Purpose::Write);
+        let gone = |since: Instant| since.elapsed() >= line.options.patience;
+        line.away.get().or(refused).is_some_and(gone)
     }
 
     async fn look(&self) {
@@ -192,12 +232,19 @@ impl Lane {
                     return job.answer(Some(StoreError::Contended { store, attempts }));
                 }
                 Fault::Several => {}
-                _ if line.given_up() || started.elapsed() >= line.options.patience => {
+                _ if self.given_up() || started.elapsed() >= line.options.patience => {
+                    if fault == Fault::ReadOnly {
+                        line.refused();
+                    }
                     return job.answer(Some(line.unreachable(reason)));
                 }
                 _ => {
                     // A connection that had broken unnoticed is replaced at once.
                     if losses > 0 {
+                        // So is one that was older than the server's right to write.
+                        if fault == Fault::ReadOnly {
+                            line.refused();
+                        }
                         sleep(RECONNECT.mul_f64(rand::random())).await;
                     }
                     losses += 1;
@@ -208,7 +255,7 @@ impl Lane {
 
     /// One try. Gives the job back where it has to run again.
     async fn attempt(&self, mut job: Box<dyn Job>) -> Result<(), (Box<dyn Job>, Fault, String)> {
-        if self.line.given_up() {
+        if self.given_up() {
             let StoreHealth::Failing(reason) = self.line.hub.health() else {
                 return Err((job, Fault::Lost, "the server is away".to_owned()));
             };
@@ -230,18 +277,17 @@ impl Lane {
             drop(tx.write_pending().await);
         }
         match (tx.fault(), keep) {
-            (Some(fault @ (Fault::Collision | Fault::Lost | Fault::Several)), _) => {
+            (Some(fault), _) if self.runs_again(fault) => {
                 drop(tx);
                 match fault {
-                    Fault::Lost => self.idle.borrow_mut().clear(),
+                    Fault::Lost | Fault::ReadOnly => self.idle.borrow_mut().clear(),
                     Fault::Several => {
                         self.line.several.borrow_mut().insert(job.kind());
                         self.give_back(open.link);
                     }
                     _ => self.undo(open).await,
                 }
-                let reason = "the connection broke".to_owned();
-                Err((job, fault, reason))
+                Err((job, fault, self.line.reason(fault)))
             }
             (Some(fault), keep) => {
                 drop(tx);
@@ -266,6 +312,16 @@ impl Lane {
         }
     }
 
+    /// Whether a job that met it is run again, as itself. A query that would write
+    /// is a defect of the query.
+    fn runs_again(&self, fault: Fault) -> bool {
+        match fault {
+            Fault::Collision | Fault::Lost | Fault::Strained | Fault::Several => true,
+            Fault::ReadOnly => self.purpose == Purpose::Write,
+            _ => false,
+        }
+    }
+
     /// Whether a job is a query of one statement, which has its snapshot without a
     /// transaction. All are believed to be until one of their code has shown that it
     /// is not; that one runs again.
@@ -280,7 +336,7 @@ impl Lane {
             Purpose::Read => &hub.read_statements,
             _ => &hub.statements,
         };
-        let session = Session::new(open.clone(), self.line.options.answer_within());
+        let session = Session::new(open.clone(), self.line.options.answer_within(), hub.clone());
         Tx::over_postgres(session, hub.listeners.clone(), statements.clone())
     }
 
@@ -322,7 +378,7 @@ impl Lane {
             Err(error) if is_rollback(&error) => {
                 let fault = Fault::of(&error);
                 self.give_back(link);
-                if fault == Fault::Collision {
+                if self.runs_again(fault) {
                     return Err((job, fault, error.to_string()));
                 }
                 let other = || StoreError::Database(sea_orm::DbErr::Custom(error.to_string()));
@@ -397,6 +453,10 @@ impl Lane {
         if open.extent == Extent::Single || self.say(&open.link, "ROLLBACK").await.is_ok() {
             self.give_back(open.link);
         }
+    }
+
+    pub(super) fn drop_idle(&self) {
+        self.idle.borrow_mut().clear();
     }
 
     pub(super) fn give_back(&self, link: Link) {

@@ -12,7 +12,9 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::Fault;
+use super::fault::misfit;
 use super::pending::Pending;
+use crate::hub::Hub;
 use crate::{Change, Journal, StoreError};
 
 /// A connection, shared by the lane that owns it with the unit that runs on it.
@@ -51,6 +53,8 @@ pub(crate) struct Session {
     written: AtomicBool,
     /// How long the server may take to answer.
     limit: Duration,
+    /// Who hears of a schema that does not fit.
+    hub: Arc<Hub>,
 }
 
 impl Open {
@@ -73,10 +77,11 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Session {
-    pub(super) fn new(open: Open, limit: Duration) -> Self {
+    pub(super) fn new(open: Open, limit: Duration, hub: Arc<Hub>) -> Self {
         Self {
             open,
             limit,
+            hub,
             run: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             fault: Mutex::new(None),
@@ -228,6 +233,9 @@ impl Session {
         within(self.limit, statement(&mut open))
             .await
             .map_err(|error| {
+                if let Some(reason) = misfit(&error) {
+                    self.hub.unfit(reason);
+                }
                 self.fault.lock().get_or_insert(Fault::of(&error));
                 failed(RuntimeErr::SqlxError(Arc::new(error)))
             })

@@ -238,6 +238,11 @@ impl Target {
              (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable, \
              EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE n.nspname = $1 AND c.relname = $2) AS unfinished, \
+             EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT \
+               (has_table_privilege(c.oid, 'SELECT') AND (c.relname = 'seaql_migrations' OR \
+               has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
+               AND has_table_privilege(c.oid, 'DELETE')))) AS barred, \
              pg_try_advisory_xact_lock_shared(hashtext('cleave store'), hashtext($1)) AS free";
         let mut connection = self
             .connect(Purpose::Own)
@@ -259,13 +264,22 @@ impl Target {
             return Err(OpenError::TooOld { server, found });
         }
         if row.try_get("read_only").map_err(unreadable)? {
-            return Err(OpenError::ReadOnly { server });
+            return Err(self.read_only());
         }
         let schema = self.schema.clone();
         match row.try_get("usable").map_err(unreadable)? {
+            Some(true) if row.try_get("barred").map_err(unreadable)? => {
+                Err(self.no_right("read and change every table in"))
+            }
             Some(true) => Ok(()),
             Some(false) => Err(self.no_right("use")),
             None => Err(OpenError::NoSchema { server, schema }),
+        }
+    }
+
+    pub(super) fn read_only(&self) -> OpenError {
+        OpenError::ReadOnly {
+            server: self.server(),
         }
     }
 
