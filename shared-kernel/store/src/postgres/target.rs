@@ -238,8 +238,9 @@ impl Target {
              (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1) AS usable, \
              EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE n.nspname = $1 AND c.relname = $2) AS unfinished, \
-             EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT \
+             EXISTS (SELECT 1 FROM pg_class c \
+               WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) \
+               AND c.relkind IN ('r', 'p') AND NOT \
                (has_table_privilege(c.oid, 'SELECT') AND (c.relname = 'seaql_migrations' OR \
                has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') \
                AND has_table_privilege(c.oid, 'DELETE')))) AS barred, \
