@@ -90,10 +90,14 @@ async fn a_gateway_with_a_wrong_address_says_unavailable_and_not_that_nothing_is
         assert_eq!(away.headers["retry-after"], "1");
     }
     // Whoever runs it is told which setting it is.
-    while !gateway
-        .log()
-        .contains("set topology.payment to the base URL")
-    {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    let told = async {
+        while !gateway
+            .log()
+            .contains("set topology.payment to the base URL")
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let told = tokio::time::timeout(std::time::Duration::from_secs(30), told).await;
+    assert!(told.is_ok(), "{}", gateway.log());
 }

@@ -198,7 +198,7 @@ impl Lane {
             if self.say(&link, "SELECT 1").await.is_ok() {
                 return self.give_back(link);
             }
-            self.idle.borrow_mut().clear();
+            self.drop_idle();
         }
         // Connecting reports how it went.
         if let Ok(link) = self.connect().await {
@@ -280,7 +280,7 @@ impl Lane {
             (Some(fault), _) if self.runs_again(fault) => {
                 drop(tx);
                 match fault {
-                    Fault::Lost | Fault::ReadOnly => self.idle.borrow_mut().clear(),
+                    Fault::Lost | Fault::ReadOnly => self.drop_idle(),
                     Fault::Several => {
                         self.line.several.borrow_mut().insert(job.kind());
                         self.give_back(open.link);
@@ -404,7 +404,7 @@ impl Lane {
         let link = self.link().await?;
         if let Err(error) = self.say(&link, how).await {
             // The others are as old, and most likely as broken.
-            self.idle.borrow_mut().clear();
+            self.drop_idle();
             return Err(error);
         }
         self.line.reached();
@@ -442,7 +442,7 @@ impl Lane {
                 self.line
                     .missed(&self.line.target.explain(&error).to_string());
                 // What is idle belongs to a server that is gone.
-                self.idle.borrow_mut().clear();
+                self.drop_idle();
                 Err(error)
             }
         }
@@ -455,6 +455,7 @@ impl Lane {
         }
     }
 
+    /// Ends the connections that nobody uses: they are as old, or lead to the same server.
     pub(super) fn drop_idle(&self) {
         self.idle.borrow_mut().clear();
     }
