@@ -81,9 +81,11 @@ impl Part {
         let consumer = match self.newest(&names) {
             // Somebody deleted it. What is left in the stream has been settled by nobody.
             None => {
+                let name = &stream.cached_info().config.name;
                 tracing::error!(
                     consumer = self.base,
-                    "the consumer was deleted; what was published since is lost to its handler"
+                    stream = name,
+                    "the consumer was deleted, and what was published since is lost to its handler; delete the stream too, and relays publish again what inboxes can tell from what was handled"
                 );
                 let generation = unused(stream);
                 self.make(stream, generation, DeliverPolicy::All).await?
