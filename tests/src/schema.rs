@@ -9,6 +9,32 @@ pub fn conforms(document: &Value, schema: &Value, value: &Value) -> Result<(), S
     check(document, schema, value, "body")
 }
 
+/// What the document says of an answer of `operation` with this status.
+pub fn response<'a>(document: &'a Value, operation: &'a Value, status: &str) -> Option<&'a Value> {
+    let response = operation["responses"].get(status)?;
+    match response["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')),
+        None => Some(response),
+    }
+}
+
+/// Where and how an answer of `operation` is not as the document has it.
+pub fn answers(
+    document: &Value,
+    operation: &Value,
+    status: &str,
+    media_type: &str,
+    body: &Value,
+) -> Result<(), String> {
+    let response = response(document, operation, status);
+    let response = response.ok_or_else(|| format!("the document does not know {status}"))?;
+    let schema = &response["content"][media_type]["schema"];
+    if schema.is_null() {
+        return Err(format!("no schema for {status} {media_type}"));
+    }
+    conforms(document, schema, body)
+}
+
 fn check(document: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let pointer = reference.trim_start_matches('#');

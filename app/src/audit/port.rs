@@ -11,30 +11,31 @@ use cleave_messaging::{Inbox, Outbox};
 use cleave_store::{Store, UnitError};
 use cleave_vocabulary::{CallContext, EventId, Failure, FailureKind, PortError, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Asks for something of one context.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OfContext {
     /// `order`.
     pub context: String,
 }
 
 /// A context's own invariants, counted.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Checks {
     /// Each of them.
     pub checks: Vec<AuditCheck>,
 }
 
 /// A context's handlers of events.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Handlers {
     /// Each of them.
     pub handlers: Vec<HandlerOf>,
 }
 
 /// One handler.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HandlerOf {
     /// Its name, as its inbox has it.
     pub name: String,
@@ -43,7 +44,7 @@ pub struct HandlerOf {
 }
 
 /// Asks for a page of a context's outbox.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutboxBehind {
     /// `order`.
     pub context: String,
@@ -52,7 +53,7 @@ pub struct OutboxBehind {
 }
 
 /// A page of an outbox; empty behind its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OutboxPage {
     /// Every event up to this number is settled.
     pub settled: i64,
@@ -61,7 +62,7 @@ pub struct OutboxPage {
 }
 
 /// An event, as far as an audit needs it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EventTold {
     /// Its place in the outbox.
     pub seq: i64,
@@ -74,7 +75,7 @@ pub struct EventTold {
 }
 
 /// Asks which of these a handler has not handled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FindMissing {
     /// `order`.
     pub context: String,
@@ -85,7 +86,7 @@ pub struct FindMissing {
 }
 
 /// Those that it has not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Missing {
     /// Which.
     pub events: Vec<EventId>,

@@ -6,12 +6,14 @@ use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, RefOr,
+    Components, Content, InfoBuilder, LicenseBuilder, OpenApi as Document, Ref, RefOr,
     ResponseBuilder, Tag,
 };
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 
 const PROBLEM: &str = "Problem";
+/// The media type of problem details (RFC 9457).
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What a platform asks, of no context and without a version.
 #[derive(OpenApi)]
@@ -82,19 +84,22 @@ fn add_common(components: &mut Components) {
         .description(Some("An access token of `POST /api/v1/users/sessions`."))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    let schemas = &mut components.schemas;
-    schemas.insert(PROBLEM.to_owned(), Problem::schema());
-    schemas.insert(FieldError::name().into_owned(), FieldError::schema());
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name(PROBLEM)))
-        .build();
+    let content = add_problem(components);
     let problem = ResponseBuilder::new()
         .description("What went wrong (RFC 9457); `code` is stable.")
-        .content("application/problem+json", content)
+        .content(PROBLEM_JSON, content)
         .build();
     components
         .responses
         .insert(PROBLEM.to_owned(), problem.into());
+}
+
+/// Makes problems known to a document, and gives what an answer that is one has in it.
+pub(crate) fn add_problem(components: &mut Components) -> Content {
+    let schemas = &mut components.schemas;
+    schemas.insert(PROBLEM.to_owned(), Problem::schema());
+    schemas.insert(FieldError::name().into_owned(), FieldError::schema());
+    Content::new(Some(Ref::from_schema_name(PROBLEM)))
 }
 
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -38,6 +38,7 @@ use gather::Gather;
 use rate_limit::RateLimit;
 
 pub use document::document;
+pub(crate) use document::{PROBLEM_JSON, add_problem};
 pub use keys::{fetch_keys, keep_keys};
 pub use others::{Others, Stand};
 pub use settings::{ForwardSettings, GatewaySettings, RateLimitSettings};

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 
 use crate::host::{Condition, Readiness};
@@ -18,7 +19,7 @@ pub const STANDING: &str = "/internal/v1/standing";
 pub const DOCUMENT: &str = "/internal/v1/operations.json";
 
 /// How a process stands. Only ever grows by optional members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Standing {
     /// The version of the program.
     pub version: String,
@@ -47,17 +48,28 @@ impl Standing {
     }
 }
 
-/// Both addresses.
-pub(super) fn routes(readiness: Readiness, operations: OpenApi) -> Router {
-    let operations = Arc::new(operations);
-    let told = async move || Json(operations);
+/// Both addresses; `told` is what the process's public operations are.
+pub(super) fn routes(readiness: Readiness, told: OpenApi) -> Router {
     Router::new()
-        .route(STANDING, get(standing))
-        .with_state(readiness)
-        .route(DOCUMENT, get(told))
+        .route(STANDING, get(standing).with_state(readiness))
+        .route(DOCUMENT, get(operations).with_state(Arc::new(told)))
 }
 
-async fn standing(State(readiness): State<Readiness>) -> Json<Standing> {
+/// The public operations of the contexts that are here.
+#[utoipa::path(
+    get, path = DOCUMENT, tag = "process", operation_id = "get_operations",
+    responses((status = 200, description = "Their OpenAPI document.", body = Object))
+)]
+pub(super) async fn operations(State(told): State<Arc<OpenApi>>) -> Json<Arc<OpenApi>> {
+    Json(told)
+}
+
+/// How the process stands.
+#[utoipa::path(
+    get, path = STANDING, tag = "process", operation_id = "get_standing",
+    responses((status = 200, description = "It answers.", body = Standing))
+)]
+pub(super) async fn standing(State(readiness): State<Readiness>) -> Json<Standing> {
     let contexts = readiness.contexts.iter();
     let conditions: BTreeMap<String, Condition> = contexts
         .map(|(name, health)| ((*name).to_owned(), health()))

@@ -8,7 +8,7 @@ use cleave_vocabulary::PortError;
 use serde::Serialize;
 
 /// One broken invariant.
-#[derive(Debug, Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Violation {
     /// What breaks it: an id.
     pub subject: String,
@@ -17,7 +17,7 @@ pub struct Violation {
 }
 
 /// One invariant, and how it stands.
-#[derive(Debug, Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct AuditCheck {
     /// `stock_is_never_oversold`.
     pub name: String,

@@ -13,9 +13,9 @@ use std::time::Duration;
 /// The largest input or answer in bytes.
 pub(crate) const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
-const TRACE: HeaderName = HeaderName::from_static("traceparent");
-const CAUSATION: HeaderName = HeaderName::from_static("cleave-causation");
+pub(crate) const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
+pub(crate) const TRACE: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const CAUSATION: HeaderName = HeaderName::from_static("cleave-causation");
 /// How many milliseconds remain. Not a moment, because clocks differ.
 pub const DEADLINE: HeaderName = HeaderName::from_static("cleave-deadline-ms");
 
@@ -125,7 +125,7 @@ fn from_between(status: StatusCode, body: &[u8]) -> Failure {
     }
 }
 
-fn status(error: &PortError) -> StatusCode {
+pub(crate) fn status(error: &PortError) -> StatusCode {
     match error {
         PortError::Refused(_) => StatusCode::CONFLICT,
         PortError::Failed(failure) => match failure.kind {

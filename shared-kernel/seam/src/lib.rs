@@ -1,7 +1,7 @@
 //! Seams: a port declared once, with [`port!`], gives the trait, the guarded
 //! port, the HTTP client, the routes that serve it under
-//! `/internal/v1/<context>/<operation>`, and a codec port for tests in which a
-//! local call passes through the wire format.
+//! `/internal/v1/<context>/<operation>`, its part of the document of the ports, and
+//! a codec port for tests in which a local call passes through the wire format.
 //!
 //! A refusal is 409 and `{"refused": {…}}`; a failure is 503, 504, 404 or 500
 //! and `{"failed": {…}}`; the body decides. Commands are safe to repeat, because
@@ -10,6 +10,8 @@
 
 mod client;
 mod codec;
+mod described;
+mod document;
 mod guarded;
 mod operation;
 mod port;
@@ -19,6 +21,8 @@ mod wired;
 
 pub use client::{Credentials, Endpoint, http_client};
 pub use codec::DEADLINE;
+pub use described::{Body, Described, Port};
+pub use document::document;
 pub use guarded::guarded;
 pub use operation::Operation;
 pub use replicas::{Replicas, SendError};

@@ -5,15 +5,16 @@
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
+/// # use utoipa::ToSchema;
 /// /// Asks for so many.
-/// #[derive(Debug, Clone, Serialize, Deserialize)]
+/// #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 /// pub struct Reserve {
 ///     /// Idempotency key: every command carries one.
 ///     pub key: String,
 /// }
 ///
 /// /// They are held.
-/// #[derive(Debug, Clone, Serialize, Deserialize)]
+/// #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 /// pub struct Reserved {}
 ///
 /// cleave_seam::port! {
@@ -31,23 +32,25 @@
 /// - `Guarded`: the port behind a [`Guard`](cleave_resilience::Guard);
 /// - `Client`: the port at an [`Endpoint`](crate::Endpoint), over HTTP;
 /// - `Wired`: the port through the wire codec, in memory, for tests;
-/// - `OPERATIONS`: what it can do, for its document;
+/// - `PORT`: what it can do, for the [`document`](crate::document()) of the ports,
+///   with the words that stand before it and its operations;
 /// - `routes`: the port served under `/internal/v1/<context>/<operation>`.
 ///
-/// An input must be `Clone`, `Serialize` and `Deserialize`, an output the latter two.
+/// An input must be `Clone`, `Serialize`, `Deserialize` and `ToSchema`, an output the
+/// latter three.
 #[macro_export]
 macro_rules! port {
     (
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])*
         $vis:vis port $name:ident for $context:literal {
-            $( $(#[$op_doc:meta])* $kind:ident $op:ident ( $input:ty ) -> $output:ty ; )*
+            $( $(#[doc = $op_doc:literal])* $kind:ident $op:ident ( $input:ty ) -> $output:ty ; )*
         }
     ) => {
-        $(#[$doc])*
+        $(#[doc = $doc])*
         #[$crate::support::async_trait]
         $vis trait $name: Send + Sync + 'static {
             $(
-                $(#[$op_doc])*
+                $(#[doc = $op_doc])*
                 async fn $op(
                     &self,
                     call: &$crate::support::CallContext,
@@ -148,9 +151,17 @@ macro_rules! port {
             )*
         }
 
-        /// The port's operations, for its document.
-        $vis const OPERATIONS: &[$crate::Operation] =
-            &[$($crate::__operation!($context, $kind $op)),*];
+        /// What the port can do, for its document.
+        $vis const PORT: $crate::Port = $crate::Port {
+            context: $context,
+            words: &[$($doc),*],
+            operations: &[$(
+                $crate::Described::new::<$input, $output>(
+                    $crate::__operation!($context, $kind $op),
+                    &[$($op_doc),*],
+                )
+            ),*],
+        };
 
         /// Serves the port to other processes; `clock` measures what remains of
         /// a call's time when it arrives.

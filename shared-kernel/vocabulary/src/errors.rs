@@ -5,9 +5,11 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A business rule said no. Asking again changes nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Refusal {
     /// Stable, `snake_case`; part of the contract.
@@ -37,7 +39,7 @@ impl Refusal {
 }
 
 /// Why there was no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// Nobody there, or it said that it can't serve now.
@@ -55,6 +57,16 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Overloaded,
+        Self::BreakerOpen,
+        Self::Unsupported,
+        Self::Broken,
+    ];
+
     /// The stable name, as metrics and logs show it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +81,7 @@ impl FailureKind {
 }
 
 /// There was no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
 #[error("{}: {message}", kind.as_str())]
 pub struct Failure {
     /// Why.
@@ -137,9 +149,90 @@ pub enum KeyedOutcome<T> {
     Never,
 }
 
+/// By hand, because a derived schema has one name whatever the reply is, and a port
+/// has outcomes of several.
+impl<T: ToSchema> PartialSchema for KeyedOutcome<T> {
+    fn schema() -> RefOr<Schema> {
+        let form = |outcome: &str, meaning: &str| {
+            let tag = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some([outcome]));
+            ObjectBuilder::new()
+                .description(Some(meaning))
+                .property("outcome", tag)
+                .required("outcome")
+        };
+        let with = |form: ObjectBuilder, value: &str| {
+            form.property("value", Ref::from_schema_name(value))
+                .required("value")
+        };
+        let done = form("done", "It happened, with this reply.");
+        let refused = form("refused", "It was refused.");
+        OneOfBuilder::new()
+            .description(Some(
+                "What became of a command, asked of its provider by the command's key.",
+            ))
+            .item(with(done, &T::name()))
+            .item(with(refused, &Refusal::name()))
+            .item(form("never", "The provider never did it."))
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for KeyedOutcome<T> {
+    fn name() -> Cow<'static, str> {
+        format!("KeyedOutcome_{}", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        schemas.push((Refusal::name().into_owned(), Refusal::schema()));
+        T::schemas(schemas);
+        Refusal::schemas(schemas);
+    }
+}
+
 /// Asks what became of the command with this key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutcomeOf {
     /// The command's idempotency key.
     pub key: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_failure_is_named_as_it_is_written() {
+        let names = FailureKind::ALL.map(FailureKind::as_str);
+        assert_eq!(json!(FailureKind::ALL), json!(names));
+        assert_eq!(json!(FailureKind::schema())["enum"], json!(names));
+    }
+
+    #[test]
+    fn every_outcome_has_the_form_that_its_schema_says() {
+        let outcomes = [
+            KeyedOutcome::Done(OutcomeOf { key: "k-1".into() }),
+            KeyedOutcome::Refused(Refusal::new("no_ink", "No ink.")),
+            KeyedOutcome::Never,
+        ];
+        let schema = json!(KeyedOutcome::<OutcomeOf>::schema());
+        assert_eq!(
+            schema["oneOf"].as_array().map(Vec::len),
+            Some(outcomes.len())
+        );
+        for (outcome, form) in outcomes
+            .iter()
+            .zip(schema["oneOf"].as_array().expect("forms"))
+        {
+            let written = json!(outcome);
+            let members = written.as_object().expect("an object").keys();
+            assert_eq!(json!(members.collect::<Vec<_>>()), form["required"]);
+            let tag = &form["properties"]["outcome"]["enum"];
+            assert_eq!(*tag, json!([written["outcome"]]));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{Story, Told};
-use crate::schema::conforms;
+use crate::schema::{answers, response};
 
 impl Story {
     /// Demands that the document of the API knows of such an answer.
@@ -14,25 +14,16 @@ impl Story {
             return;
         };
         let status = told.status.to_string();
-        let mut response = &operation["responses"][&status];
+        let known = response(&self.document, operation, &status);
         assert!(
-            !response.is_null(),
+            known.is_some(),
             "{method} {path}: the document does not know {status}"
         );
-        if let Some(reference) = response["$ref"].as_str() {
-            let target = self.document.pointer(reference.trim_start_matches('#'));
-            response = target.expect("what the document refers to");
-        }
         let kind = told.header("content-type");
-        let schema = &response["content"][kind]["schema"];
-        if kind == "application/json" {
-            assert!(
-                !schema.is_null(),
-                "{method} {path}: no schema for {status} {kind}"
-            );
-            if let Err(fault) = conforms(&self.document, schema, &told.body) {
-                panic!("{method} {path} → {status}: {fault}");
-            }
+        if kind == "application/json"
+            && let Err(fault) = answers(&self.document, operation, &status, kind, &told.body)
+        {
+            panic!("{method} {path} → {status}: {fault}");
         }
     }
 

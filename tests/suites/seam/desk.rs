@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use cleave_vocabulary::{CallContext, Clock, Failure, PortError, Refusal};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What the provider is to do with a call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Turn {
     Answer,
@@ -18,7 +19,7 @@ pub(crate) enum Turn {
     Hang,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Stamp {
     pub(crate) key: String,
     pub(crate) turn: Turn,
@@ -26,7 +27,7 @@ pub(crate) struct Stamp {
     pub(crate) colour: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Stamped {
     pub(crate) number: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,16 +49,17 @@ cleave_seam::port! {
 /// The contract before colours and shredding, frozen.
 pub(crate) mod older {
     use serde::{Deserialize, Serialize};
+    use utoipa::ToSchema;
 
     use super::Turn;
 
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
     pub(crate) struct Stamp {
         pub(crate) key: String,
         pub(crate) turn: Turn,
     }
 
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
     pub(crate) struct Stamped {
         pub(crate) number: u64,
     }

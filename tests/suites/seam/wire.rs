@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use cleave_tests::schema::answers;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,18 +10,30 @@ use tokio::sync::oneshot;
 
 use super::*;
 
-/// Sends a request as any program could write it.
+/// Sends a request as any program could write it. Whatever comes back is as the
+/// document of the port has it.
 async fn post(url: &str, path: &str, deadline: Option<&str>, body: String) -> (StatusCode, Value) {
+    let path = format!("/internal/v1/{path}");
     let mut request = reqwest::Client::new()
-        .post(format!("{url}/internal/v1/{path}"))
+        .post(format!("{url}{path}"))
         .header("x-correlation-id", "c-1")
         .body(body);
     if let Some(deadline) = deadline {
         request = request.header("cleave-deadline-ms", deadline);
     }
     let response = request.send().await.expect("answered");
-    let status = response.status();
-    (status, response.json().await.expect("json"))
+    let (status, kind) = (
+        response.status(),
+        response.headers()["content-type"].clone(),
+    );
+    let answer: Value = response.json().await.expect("json");
+    let document = json!(cleave_seam::document([&desk::PORT]));
+    if let Some(item) = document["paths"].get(&path) {
+        let kind = kind.to_str().expect("ascii");
+        let told = answers(&document, &item["post"], status.as_str(), kind, &answer);
+        assert_eq!(told, Ok(()), "{path}: {status} {answer}");
+    }
+    (status, answer)
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use cleave_vocabulary::{
     KeyedOutcome, Money, OrderId, OutcomeOf, ProductId, ReservationId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// So many of one product.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StockLine {
     /// Which product.
     pub product_id: ProductId,
@@ -26,21 +27,21 @@ pub struct ShortLine {
 }
 
 /// Asks for prices and availability.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GetQuote {
     /// Which products.
     pub product_ids: Vec<ProductId>,
 }
 
 /// What is known of the products asked for; unknown ones are absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Quote {
     /// Those that exist.
     pub products: Vec<QuotedProduct>,
 }
 
 /// A product as it is sold at this moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuotedProduct {
     /// Which.
     pub product_id: ProductId,
@@ -55,7 +56,7 @@ pub struct QuotedProduct {
 }
 
 /// Holds stock for an order until it is taken, released, or expires.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReserveStock {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -66,7 +67,7 @@ pub struct ReserveStock {
 }
 
 /// The stock is held.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reserved {
     /// The reservation.
     pub reservation_id: ReservationId,
@@ -75,7 +76,7 @@ pub struct Reserved {
 }
 
 /// Takes what is held for a paid order: it leaves the shelf.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TakeStock {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -84,14 +85,14 @@ pub struct TakeStock {
 }
 
 /// The stock is taken.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Taken {
     /// The reservation.
     pub reservation_id: ReservationId,
 }
 
 /// Gives back what was held or taken for an order. Where nothing was, a tombstone keeps a late reservation from taking effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseStock {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -100,28 +101,28 @@ pub struct ReleaseStock {
 }
 
 /// Nothing is held or taken for the order any more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Released {
     /// The reservation, if there ever was one.
     pub reservation_id: Option<ReservationId>,
 }
 
 /// Asks what is held for orders (for the audit).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GetHoldings {
     /// Which orders.
     pub order_ids: Vec<OrderId>,
 }
 
 /// What is held or taken; orders without a reservation are absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Holdings {
     /// One for each order with a reservation.
     pub items: Vec<Holding>,
 }
 
 /// The reservation of one order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Holding {
     /// Which order.
     pub order_id: OrderId,
@@ -130,7 +131,7 @@ pub struct Holding {
 }
 
 /// Where a reservation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldingState {
     /// Held: counts as reserved.

@@ -2,9 +2,10 @@
 
 use cleave_vocabulary::{KeyedOutcome, Money, OrderId, OutcomeOf, PaymentId, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Takes the money for an order, once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChargeOrder {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -19,14 +20,14 @@ pub struct ChargeOrder {
 }
 
 /// The money is taken.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Charged {
     /// The payment.
     pub payment_id: PaymentId,
 }
 
 /// Gives back whatever was taken for an order and not given back yet. Where nothing was, a tombstone keeps a late charge from taking effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RefundOrder {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -37,7 +38,7 @@ pub struct RefundOrder {
 }
 
 /// Nothing is kept for the order any more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Refunded {
     /// The payment, if there ever was one.
     pub payment_id: Option<PaymentId>,
@@ -46,28 +47,28 @@ pub struct Refunded {
 }
 
 /// Asks whether a payment method can be charged at all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SupportsMethod {
     /// `pm_…`.
     pub payment_method: String,
 }
 
 /// Whether it can.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Supported {
     /// Whether it can.
     pub supported: bool,
 }
 
 /// Asks how the payment of an order stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GetPaymentStatus {
     /// Which order.
     pub order_id: OrderId,
 }
 
 /// How the payment of an order stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentStanding {
     /// The payment, if there is one.
     pub payment_id: Option<PaymentId>,
@@ -76,21 +77,21 @@ pub struct PaymentStanding {
 }
 
 /// Asks what was charged and refunded for orders (for the audit).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GetStatements {
     /// Which orders.
     pub order_ids: Vec<OrderId>,
 }
 
 /// The statements; orders without a payment are absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Statements {
     /// One for each order with a payment.
     pub items: Vec<Statement>,
 }
 
 /// The money of one order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Statement {
     /// Which order.
     pub order_id: OrderId,

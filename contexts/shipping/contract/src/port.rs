@@ -2,9 +2,10 @@
 
 use cleave_vocabulary::{KeyedOutcome, OrderId, OutcomeOf, ShipmentId, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where a shipment goes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Address {
     /// Who receives it.
     pub name: String,
@@ -21,7 +22,7 @@ pub struct Address {
 }
 
 /// Books a shipment with the carrier.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleShipment {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -34,7 +35,7 @@ pub struct ScheduleShipment {
 }
 
 /// The carrier will come.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Scheduled {
     /// The shipment.
     pub shipment_id: ShipmentId,
@@ -45,7 +46,7 @@ pub struct Scheduled {
 }
 
 /// Calls a shipment off. Where there is none, a tombstone keeps a late one from being booked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CancelShipment {
     /// Idempotency key: safe to repeat with the same.
     pub key: String,
@@ -54,28 +55,28 @@ pub struct CancelShipment {
 }
 
 /// No shipment will happen for the order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     /// The shipment, if there ever was one.
     pub shipment_id: Option<ShipmentId>,
 }
 
 /// Asks how the shipments of orders stand (for the audit).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GetShipments {
     /// Which orders.
     pub order_ids: Vec<OrderId>,
 }
 
 /// The shipments; orders without one are absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Shipments {
     /// One for each order with a shipment.
     pub items: Vec<ShipmentStanding>,
 }
 
 /// The shipment of one order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShipmentStanding {
     /// Which order.
     pub order_id: OrderId,

@@ -133,6 +133,11 @@ impl ServiceTokens {
         })
     }
 
+    /// What the `aud` of a token for this service says.
+    pub fn audience(service: &str) -> String {
+        format!("{PREFIX}{service}")
+    }
+
     /// `Bearer …`, for a call to `audience`.
     pub fn bearer(&self, audience: &str) -> Result<HeaderValue, ServiceKeyError> {
         let now = self.clock.now().as_seconds();
@@ -150,7 +155,7 @@ impl ServiceTokens {
     fn sign(&self, audience: &str, now: i64) -> Result<HeaderValue, ServiceKeyError> {
         let claims = ServiceClaims {
             iss: format!("{PREFIX}{}", self.service),
-            aud: format!("{PREFIX}{audience}"),
+            aud: Self::audience(audience),
             iat: now,
             exp: now + LIFETIME,
         };

@@ -8,7 +8,8 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use cleave_seam::{Endpoint, Operation, Routes};
+use cleave_seam::{Endpoint, Operation, Port, Routes};
+use cleave_tests::schema::{answers, conforms};
 use cleave_vocabulary::{CallContext, PortError, Refusal};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -20,9 +21,10 @@ use crate::seam::{clock, desk::call, endpoint, serve};
 /// What was sent and answered, call after call.
 type Tape = Arc<Mutex<Vec<Value>>>;
 
-/// A port's operations, each with what passed on the wire.
+/// A port's operations, each with what passed on the wire, which its document knows.
 pub(super) struct Book {
-    operations: &'static [Operation],
+    operations: Vec<Operation>,
+    document: Value,
     older: Map<String, Value>,
     today: Map<String, Value>,
     understood: Map<String, Value>,
@@ -31,9 +33,11 @@ pub(super) struct Book {
 impl Book {
     /// Of a port; `older` is what a caller and a provider of the release that froze it
     /// write, by operation.
-    pub(super) fn of(operations: &'static [Operation], older: &str) -> Self {
+    pub(super) fn of(port: &Port, older: &str) -> Self {
+        let operations = port.operations.iter().map(|it| it.operation);
         Self {
-            operations,
+            operations: operations.collect(),
+            document: json!(cleave_seam::document([port])),
             older: serde_json::from_str(older).expect("the frozen form"),
             today: Map::new(),
             understood: Map::new(),
@@ -56,10 +60,12 @@ impl Book {
         let operation = *operation.expect("an operation of the port");
         let answered = Ok(answer.clone());
         let mut held = exchange(operation, &ask, input.clone(), answered).await;
+        self.demand_documented(operation, &held);
         for code in refusals {
             let refusal = Refusal::new(*code, "No.").with_details(["why"]);
             let refused = Err(refusal.into());
             let told = exchange(operation, &ask, input.clone(), refused).await;
+            self.demand_documented(operation, &told);
             held[*code] = json!({ "status": told["status"], "answer": told["answer"] });
         }
         self.today.insert(name.to_owned(), held);
@@ -70,6 +76,19 @@ impl Book {
             });
             self.understood.insert(name.to_owned(), understood);
         }
+    }
+
+    /// Demands that input and answer are as the schemas in the port's document say.
+    fn demand_documented(&self, operation: Operation, passed: &Value) {
+        const JSON: &str = "application/json";
+        let known = &self.document["paths"][operation.path]["post"];
+        let input = &known["requestBody"]["content"][JSON]["schema"];
+        assert!(input.is_object(), "{} takes a body", operation.path);
+        let taken = conforms(&self.document, input, &passed["input"]);
+        let (status, answer) = (&passed["status"], &passed["answer"]);
+        let given = answers(&self.document, known, &status.to_string(), JSON, answer);
+        let fault = taken.and(given).err();
+        assert_eq!(fault, None, "{}", operation.path);
     }
 
     /// What passed, and what today's types make of the frozen form. Whatever is an

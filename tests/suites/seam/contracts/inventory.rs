@@ -120,7 +120,7 @@ async fn questions(book: &mut Book) {
 
 #[tokio::test]
 async fn inventory_is_called_as_it_always_was() {
-    let mut book = Book::of(OPERATIONS, include_str!("older/inventory.json"));
+    let mut book = Book::of(&PORT, include_str!("older/inventory.json"));
     reservations(&mut book).await;
     questions(&mut book).await;
     let (today, understood) = book.close();

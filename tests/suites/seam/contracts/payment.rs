@@ -96,7 +96,7 @@ async fn questions(book: &mut Book) {
 
 #[tokio::test]
 async fn payments_are_called_as_they_always_were() {
-    let mut book = Book::of(OPERATIONS, include_str!("older/payment.json"));
+    let mut book = Book::of(&PORT, include_str!("older/payment.json"));
     money_moves(&mut book).await;
     questions(&mut book).await;
     let (today, understood) = book.close();

@@ -24,7 +24,7 @@ fn booking() -> ScheduleShipment {
 
 #[tokio::test]
 async fn shipping_is_called_as_it_always_was() {
-    let mut book = Book::of(OPERATIONS, include_str!("older/shipping.json"));
+    let mut book = Book::of(&PORT, include_str!("older/shipping.json"));
     let scheduled = Scheduled {
         shipment_id: id("shp"),
         carrier: "swift".to_owned(),

@@ -6,7 +6,7 @@ use super::book::{Book, held};
 
 #[tokio::test]
 async fn accounts_are_called_as_they_always_were() {
-    let mut book = Book::of(OPERATIONS, include_str!("older/user.json"));
+    let mut book = Book::of(&PORT, include_str!("older/user.json"));
     let key = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "AA" });
     let keys = SigningKeys {
         jwks: serde_json::json!({ "keys": [key] }),
