@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use cleave::internal::{DOCUMENT, STANDING};
 use cleave_tests::deployment::KEY;
+use cleave_tests::schema::answers;
+use cleave_tests::shop::Reply;
 use cleave_vocabulary::{Clock, SystemClock};
 use cleave_web::{ServiceKeys, ServiceTokens};
 
@@ -94,13 +97,67 @@ async fn no_secret_and_no_token_is_logged() {
     }
 }
 
+/// Demands that an answer is as the document of the ports has it.
+fn told(document: &Value, (method, path): (&str, &str), reply: &Reply) {
+    let operation = &document["paths"][path][method];
+    let (status, kind) = (reply.status, &reply.headers["content-type"]);
+    let kind = kind.to_str().expect("ascii");
+    let fits = answers(document, operation, status.as_str(), kind, &reply.body);
+    assert_eq!(fits, Ok(()), "{method} {path}: {reply:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ports_have_a_document() {
+async fn the_ports_have_a_document_that_says_what_they_answer() {
     let deployment = Deployment::start(&PAYMENT_APART, &[]).await;
     let inside = Client::new(deployment.internal(1));
     let document = anonymous(&inside, "/internal/v1/openapi.json").await;
-    assert_eq!(document.body["openapi"], "3.1.0");
-    assert!(document.body["paths"][CHARGE]["post"].is_object());
+    told(
+        &document.body,
+        ("get", "/internal/v1/openapi.json"),
+        &document,
+    );
+    let document = document.body;
+    assert_eq!(document["openapi"], "3.1.0");
+
+    let ask = async |path: &str, audience: Option<&str>, body: Value| {
+        let token = audience.map(|audience| service_token(KEY, audience));
+        let headers = [("x-correlation-id", "mine")];
+        let token = token.as_deref();
+        let reply = inside
+            .send(Method::POST, path, token, &headers, Some(&body))
+            .await;
+        told(&document, ("post", path), &reply);
+        reply.status.as_u16()
+    };
+    let supports = "/internal/v1/payment/supports";
+    let method = json!({"payment_method": "pm_card_visa"});
+    assert_eq!(ask(supports, Some("payment"), method.clone()).await, 200);
+    assert_eq!(ask(supports, Some("payment"), json!({})).await, 400);
+    assert_eq!(ask(supports, Some("shipping"), method.clone()).await, 401);
+    assert_eq!(ask(supports, None, method).await, 401);
+    let quote = "/internal/v1/inventory/quote";
+    assert_eq!(ask(quote, Some("inventory"), json!({})).await, 404);
+    let checks = "/internal/v1/gateway/audit_checks";
+    for (context, status) in [("payment", 200), ("order", 404)] {
+        let of = json!({"context": context});
+        assert_eq!(ask(checks, Some("gateway"), of).await, status);
+    }
+
+    let gateway = format!("Bearer {}", service_token(KEY, "gateway"));
+    for path in [STANDING, DOCUMENT] {
+        let shown = [("cleave-service-token", gateway.as_str())];
+        for (headers, status) in [
+            (shown.as_slice(), StatusCode::OK),
+            (&[], StatusCode::UNAUTHORIZED),
+        ] {
+            let reply = inside.send(Method::GET, path, None, headers, None).await;
+            assert_eq!(reply.status, status);
+            told(&document, ("get", path), &reply);
+        }
+    }
+    for path in ["/health/live", "/health/ready"] {
+        told(&document, ("get", path), &anonymous(&inside, path).await);
+    }
     let front = anonymous(&deployment.front(), "/internal/v1/openapi.json").await;
     assert_eq!(front.status, StatusCode::NOT_FOUND);
 }

@@ -2,6 +2,7 @@
 //! with its input, its answer and its refusals; what a release earlier wrote, read
 //! by today's types; and words that nobody knows yet.
 
+mod audit;
 mod book;
 mod inventory;
 mod payment;
