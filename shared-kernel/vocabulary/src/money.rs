@@ -67,16 +67,44 @@ impl fmt::Debug for Currency {
     }
 }
 
-/// An amount of money: minor units of its currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+/// An amount of money: minor units of its currency. One that comes from a later
+/// release may say more of itself; what clients send is read by [`Money::exact`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
     /// Minor units: 1999 is £19.99.
-    #[schema(example = 1999)]
     pub amount: i64,
     /// ISO 4217 code.
-    #[schema(value_type = String, example = "GBP")]
     pub currency: Currency,
+}
+
+/// An amount of money: minor units of its currency.
+// As clients know it, in the document and in what they send: with no other member.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(remote = "Money", deny_unknown_fields)]
+#[schema(as = Money)]
+struct Exact {
+    /// Minor units: 1999 is £19.99.
+    #[schema(example = 1999)]
+    amount: i64,
+    /// ISO 4217 code.
+    #[schema(value_type = String, example = "GBP")]
+    currency: Currency,
+}
+
+/// For where there may be none.
+#[derive(Deserialize)]
+struct Given(#[serde(with = "Exact")] Money);
+
+impl utoipa::PartialSchema for Money {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        Exact::schema()
+    }
+}
+
+impl utoipa::ToSchema for Money {
+    fn name() -> std::borrow::Cow<'static, str> {
+        Exact::name()
+    }
 }
 
 /// Why an amount could not be computed or read.
@@ -94,6 +122,20 @@ pub enum MoneyError {
 }
 
 impl Money {
+    /// Reads what a client sends, who is told of a member that is none: a
+    /// `deserialize_with` of serde, for the bodies of requests.
+    pub fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Exact::deserialize(deserializer)
+    }
+
+    /// The same, where it may be null.
+    pub fn exact_option<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Self>, D::Error> {
+        let given = Option::<Given>::deserialize(deserializer)?;
+        Ok(given.map(|Given(money)| money))
+    }
+
     /// An amount of `amount` minor units.
     pub const fn new(amount: i64, currency: Currency) -> Self {
         Self { amount, currency }
@@ -174,5 +216,20 @@ mod tests {
         let money: Money = serde_json::from_str(json).expect("money");
         assert_eq!(serde_json::to_string(&money).expect("json"), json);
         assert!(serde_json::from_str::<Money>(r#"{"amount":19.99,"currency":"GBP"}"#).is_err());
+    }
+    #[test]
+    fn between_releases_an_amount_may_say_more_and_a_client_may_not() {
+        let json = r#"{"amount":1999,"currency":"GBP","scale":2}"#;
+        let pounds = Money::new(1999, Currency::GBP);
+        assert_eq!(serde_json::from_str::<Money>(json).expect("money"), pounds);
+        let of_client = |json: &str| {
+            let mut deserializer = serde_json::Deserializer::from_str(json);
+            Money::exact_option(&mut deserializer).map_err(|error| error.to_string())
+        };
+        let refused = of_client(json).expect_err("refused");
+        assert!(refused.starts_with("unknown field `scale`"), "{refused}");
+        let exact = r#"{"amount":1999,"currency":"GBP"}"#;
+        assert_eq!(of_client(exact), Ok(Some(pounds)));
+        assert_eq!(of_client("null"), Ok(None));
     }
 }

@@ -54,6 +54,7 @@ pub(super) struct CreateProduct {
     #[schema(max_length = 4000)]
     description: Option<String>,
     /// What one piece costs; from 1 to 1,000,000,000 minor units.
+    #[serde(deserialize_with = "Money::exact")]
     price: Money,
     /// How many there are.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -77,7 +78,7 @@ pub(super) struct EditProduct {
     )]
     description: Option<Option<String>>,
     /// What one piece costs.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_price")]
     #[schema(value_type = Money, required = false)]
     price: Option<Money>,
 }
@@ -223,4 +224,28 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+fn given_price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Money>, D::Error> {
+    Money::exact(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_has_no_member_that_is_not_known() {
+        let price = r#"{"amount": 85, "currency": "GBP", "scale": 2}"#;
+        let new = format!(r#"{{"sku": "A", "name": "Globe", "on_hand": 1, "price": {price}}}"#);
+        let new = serde_json::from_str::<CreateProduct>(&new).map(drop);
+        let edit = format!(r#"{{"price": {price}}}"#);
+        let edit = serde_json::from_str::<EditProduct>(&edit).map(drop);
+        for read in [new, edit] {
+            let refused = read.expect_err("refused").to_string();
+            assert!(refused.starts_with("unknown field `scale`"), "{refused}");
+        }
+        let nothing = serde_json::from_str::<EditProduct>(r#"{"price": null}"#);
+        assert!(nothing.is_err(), "a price can't be taken away");
+    }
 }

@@ -78,6 +78,7 @@ pub(crate) struct TransactionBody {
 #[schema(as = NewRefund)]
 pub(crate) struct RefundBody {
     /// How much; all that is left where it is absent.
+    #[serde(default, deserialize_with = "Money::exact_option")]
     pub(crate) amount: Option<Money>,
     /// Why, for the books.
     #[serde(deserialize_with = "rules::trimmed")]
@@ -150,6 +151,27 @@ impl From<Refund> for TransactionBody {
             gateway_reference: refund.gateway_reference,
             reason: Some(refund.reason),
             created_at: refund.created_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_has_no_member_that_is_not_known_and_may_be_left_out() {
+        let read = |amount: &str| {
+            let body = format!(r#"{{"reason": "damaged"{amount}}}"#);
+            let read = serde_json::from_str::<RefundBody>(&body);
+            read.map(|body| body.amount.map(|money| money.amount))
+        };
+        let more = r#", "amount": {"amount": 5, "currency": "GBP", "scale": 2}"#;
+        let refused = read(more).expect_err("refused").to_string();
+        assert!(refused.starts_with("unknown field `scale`"), "{refused}");
+        let some = r#", "amount": {"amount": 5, "currency": "GBP"}"#;
+        for (amount, expected) in [(some, Some(5)), (r#", "amount": null"#, None), ("", None)] {
+            assert_eq!(read(amount).expect("a refund"), expected);
         }
     }
 }

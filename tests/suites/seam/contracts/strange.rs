@@ -1,12 +1,13 @@
-//! Words of a later release, in answers to a caller of today.
+//! Words of a later release, in answers to a caller of today and in events.
 
 use cleave_inventory_contract::port::{self as inventory, GetHoldings, InventoryPort};
+use cleave_payment_contract::events::PaymentCompleted;
 use cleave_payment_contract::port::{self as payment, PaymentPort};
 use cleave_vocabulary::{CallContext, FailureKind, OutcomeOf};
 use http::StatusCode;
 use serde_json::json;
 
-use super::book::answered;
+use super::{book::answered, pounds};
 use crate::seam::{Endpoint, failure};
 
 async fn resolve(
@@ -55,4 +56,17 @@ async fn a_kind_of_failure_that_nobody_knows_is_judged_by_its_status() {
     let failure = failure(answered(status, answer, &resolve, input).await);
     assert_eq!(failure.kind, FailureKind::Unavailable);
     assert!(failure.outcome_unknown, "its word is not understood");
+}
+
+#[test]
+fn an_event_may_say_more_of_an_amount() {
+    let event = json!({
+        "payment_id": "pay_01h455vb4pex5vsknk084sn02q",
+        "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+        "user_id": "usr_01h455vb4pex5vsknk084sn02q",
+        "transaction_id": "txn_01h455vb4pex5vsknk084sn02q",
+        "amount": { "amount": 1999, "currency": "GBP", "scale": 2 },
+    });
+    let event: PaymentCompleted = serde_json::from_value(event).expect("an event");
+    assert_eq!(event.amount, pounds(1999));
 }
