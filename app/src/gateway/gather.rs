@@ -3,6 +3,7 @@
 //! process would have, and what only one of them knows is asked of all at once.
 //! Who did not answer is named (`unanswered`). Each verifies the operator itself.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -22,6 +23,7 @@ use serde_json::value::RawValue;
 
 use super::each;
 use super::others::{Others, PATIENCE, Process};
+use crate::internal::ASKER;
 
 /// What a page of one process may have, in bytes.
 pub(super) const PAGE_LIMIT: usize = 8 * 1024 * 1024;
@@ -35,17 +37,24 @@ pub(super) struct Gather {
 
 /// Middleware around the operators' routes of this process.
 pub(super) async fn gather(State(all): State<Gather>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, all.body_limit).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    if let Some(name) = all.others.own_name() {
+        parts.headers.insert(ASKER, name.clone());
+    }
     let asked = Asked { parts, body };
     let route = asked.parts.extensions.get().map(MatchedPath::as_str);
     let list = route.and_then(|route| List::of(&asked.parts.method, route));
     let whole = route.is_some_and(|route| WHOLE.contains(&route));
-    let own = next.run(asked.request()).await;
+    let moves_a_breaker = each::moves_a_breaker(&asked.parts.method, route);
+    let own = next.clone().run(asked.request()).await;
     match (list, own.status()) {
         (Some(list), StatusCode::OK) => all.merged(&asked, list, own).await,
+        (None, StatusCode::OK | StatusCode::NOT_FOUND) if moves_a_breaker => {
+            each::moved(&all.others, &asked, own, next).await
+        }
         (None, StatusCode::NOT_FOUND) if !whole => all.who_knows(&asked, own).await,
         _ => own,
     }
@@ -64,12 +73,6 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn request(&self) -> Request {
         Request::from_parts(self.parts.clone(), Body::from(self.body.clone()))
-    }
-
-    /// Each replica has breakers of its own.
-    fn moves_a_breaker(&self) -> bool {
-        let route = self.parts.extensions.get().map(MatchedPath::as_str);
-        self.parts.method == Method::POST && route == Some("/api/v1/ops/breakers/{name}")
     }
 }
 
@@ -92,7 +95,7 @@ impl List {
     }
 
     /// In the order that one process has. Replicas of a context tell of the same
-    /// sagas and letters; its breakers each has for itself.
+    /// sagas and letters; its breakers each has for itself, and they are shown as one.
     fn in_order(self, items: &mut Vec<Item>) {
         match self {
             Self::Sagas => {
@@ -103,19 +106,22 @@ impl List {
                 items.sort_by(|one, other| other.letter().cmp(&one.letter()));
                 items.dedup_by(|one, other| one.letter() == other.letter());
             }
-            Self::Breakers => items.sort_by(|one, other| one.head.name.cmp(&other.head.name)),
+            Self::Breakers => {
+                items.sort_by(|one, other| one.head.name.cmp(&other.head.name));
+                items.dedup_by(|other, one| one.is_joined_by(other));
+            }
         }
     }
 }
 
 /// A page as it travels; its items stay as their process wrote them.
-#[derive(Serialize, Deserialize)]
-struct Page {
-    items: Vec<Box<RawValue>>,
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Page {
+    pub(super) items: Vec<Box<RawValue>>,
     next_cursor: Option<String>,
     /// The contexts whose process did not answer; left out where all did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    unanswered: Vec<String>,
+    pub(super) unanswered: Vec<String>,
 }
 
 struct Item {
@@ -143,6 +149,17 @@ impl Item {
         let rest = self.head.id.strip_suffix(&self.head.event_id);
         (&self.head.event_id, rest.unwrap_or(&self.head.id))
     }
+
+    /// Whether the other is of the same breaker, and has become a part of this one.
+    fn is_joined_by(&mut self, other: &Self) -> bool {
+        let same = self.head.name == other.head.name;
+        let joined = same.then(|| crate::ops::joined(&self.text, &other.text));
+        let Some(Some(text)) = joined else {
+            return false;
+        };
+        self.text = text;
+        true
+    }
 }
 
 impl Gather {
@@ -150,6 +167,18 @@ impl Gather {
         let Some(mut whole) = page(own).await else {
             return Problem::internal(&"a page of this process can't be read").into_response();
         };
+        match list {
+            List::Breakers => each::listed(&self.others, asked, &mut whole).await,
+            List::Sagas | List::DeadLetters => self.add(asked, &mut whole).await,
+        }
+        match cut(whole, list, &mut asked.parts.clone()).await {
+            Ok(page) => json(&page),
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// Adds a page of each other process, of its replicas one's.
+    async fn add(&self, asked: &Asked, whole: &mut Page) {
         let ask = async |process: &Arc<Process>| {
             let told = async { read(process.ask(asked.request()).await.ok()).await };
             let told = tokio::time::timeout(PATIENCE, told).await;
@@ -159,28 +188,20 @@ impl Gather {
             match answer {
                 Some(page) => {
                     whole.items.extend(page.items);
-                    whole.next_cursor = whole.next_cursor.or(page.next_cursor);
+                    whole.next_cursor = whole.next_cursor.take().or(page.next_cursor);
                 }
                 None => whole
                     .unanswered
                     .extend(contexts.iter().map(ToString::to_string)),
             }
         }
-        match cut(whole, list, &mut asked.parts.clone()).await {
-            Ok(page) => json(&page),
-            Err(problem) => problem.into_response(),
-        }
     }
 
     /// What this process does not know, another may.
     async fn who_knows(&self, asked: &Asked, own: Response) -> Response {
         let ask = async |process: &Arc<Process>| {
-            let answer = if process.has_replicas() && asked.moves_a_breaker() {
-                each::told(process, asked).await
-            } else {
-                within(&asked.parts.method, process.ask(asked.request())).await
-            };
-            (process.contexts.clone(), answer)
+            let answer = within(&asked.parts.method, process.ask(asked.request()));
+            (process.contexts.clone(), answer.await)
         };
         let mut silent = Vec::new();
         let mut answers: FuturesUnordered<_> = self.others.iter().map(ask).collect();
@@ -194,9 +215,14 @@ impl Gather {
         if silent.is_empty() {
             return own;
         }
-        let reason = format!("{} may know it, and did not answer", silent.join(", "));
-        Problem::unavailable(&reason).into_response()
+        nobody_knows(&silent)
     }
+}
+
+/// Nobody knows it, of those who answered.
+pub(super) fn nobody_knows<N: Borrow<str>>(silent: &[N]) -> Response {
+    let reason = format!("{} may know it, and did not answer", silent.join(", "));
+    Problem::unavailable(&reason).into_response()
 }
 
 /// An answer; to a question it is not waited for long. What changes something has
@@ -239,7 +265,7 @@ async fn read(answer: Option<Response>) -> Option<Page> {
     page(answer?).await
 }
 
-async fn page(answer: Response) -> Option<Page> {
+pub(super) async fn page(answer: Response) -> Option<Page> {
     let bytes = to_bytes(answer.into_body(), PAGE_LIMIT).await.ok()?;
     serde_json::from_slice(&bytes).ok()
 }
@@ -251,6 +277,8 @@ fn json(page: &Page) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn whole(items: &[&str], next: Option<&str>) -> Page {
@@ -304,9 +332,37 @@ mod tests {
         let letters = whole(&[letter, other, letter], None);
         let (items, _) = cut_to("9", List::DeadLetters, letters).await;
         assert_eq!(items, [other, letter]);
-        let breakers = [r#"{"name":"order.payment"}"#; 2];
-        let (items, _) = cut_to("9", List::Breakers, whole(&breakers, None)).await;
-        assert_eq!(items, breakers);
+    }
+
+    #[tokio::test]
+    async fn breakers_of_one_name_are_one_with_all_their_calls_and_the_gravest_state() {
+        let breaker = |name: &str, state: &str, calls: u64| {
+            let breaker = json!({
+                "name": name, "state": state, "calls": calls, "failures": 1, "refusals": 0,
+                "slow": 0, "retries": 0, "rejected": 2, "in_flight": 3,
+            });
+            breaker.to_string()
+        };
+        let all = [
+            breaker("order.payment", "closed", 5),
+            breaker("order.inventory", "half_open", 1),
+            breaker("order.payment", "open", 7),
+            breaker("order.payment", "half_open", 1),
+            breaker("order.inventory", "closed", 1),
+        ];
+        let told: Vec<&str> = all.iter().map(String::as_str).collect();
+        let (items, _) = cut_to("9", List::Breakers, whole(&told, None)).await;
+        let items: Vec<serde_json::Value> = items
+            .iter()
+            .map(|item| serde_json::from_str(item).expect("JSON"))
+            .collect();
+        assert_eq!(items.len(), 2, "{items:?}");
+        assert_eq!(items[0]["state"], "half_open");
+        let payment = json!({
+            "name": "order.payment", "state": "open", "calls": 13, "failures": 3, "refusals": 0,
+            "slow": 0, "retries": 0, "rejected": 6, "in_flight": 9,
+        });
+        assert_eq!(items[1], payment);
     }
 
     #[tokio::test]

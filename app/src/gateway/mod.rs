@@ -104,7 +104,7 @@ pub fn router(contexts: Vec<Front>, ops: OpenApiRouter, parts: &Parts) -> Router
 
 /// The operators' routes, asked of every process.
 fn over_all_processes(ops: OpenApiRouter, parts: &Parts) -> OpenApiRouter {
-    if parts.others.iter().next().is_none() {
+    if parts.others.are_none() {
         return ops;
     }
     let all = Gather {

@@ -25,7 +25,17 @@ const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 /// All of them; none in a monolith.
 #[derive(Clone, Default)]
-pub struct Others(Arc<Vec<Arc<Process>>>);
+pub struct Others(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    processes: Vec<Arc<Process>>,
+    /// The replicas of what is here, as far as the settings name them; one of these
+    /// may be this process.
+    replicas: Vec<Arc<Process>>,
+    /// What this process calls itself where it may have come upon its own address.
+    own_name: Option<HeaderValue>,
+}
 
 /// One of them.
 pub struct Process {
@@ -53,6 +63,16 @@ pub struct Stand {
     pub base: String,
     /// What it said; none where it does not answer.
     pub standing: Option<Standing>,
+}
+
+/// A process that has something for itself alone, whichever contexts it hosts.
+pub(super) struct Peer {
+    /// One of the lists of addresses that it is on.
+    pub(super) process: Arc<Process>,
+    /// Where it is.
+    pub(super) base: String,
+    /// What operators know it by: `payment`, or `order, replica 2`.
+    pub(super) names: Vec<String>,
 }
 
 impl Stand {
@@ -88,9 +108,43 @@ impl Others {
                 tokens: tokens.clone(),
             })
         };
-        Ok(Self(Arc::new(
-            topology.processes().into_iter().map(process).collect(),
-        )))
+        let own_name = HeaderValue::from_str(&format!("{:032x}", rand::random::<u128>()));
+        Ok(Self(Arc::new(Known {
+            processes: topology.processes().into_iter().map(process).collect(),
+            replicas: topology.replicas().into_iter().map(process).collect(),
+            own_name: own_name.ok(),
+        })))
+    }
+
+    /// What this process calls itself to those that may be itself.
+    pub fn own_name(&self) -> Option<&HeaderValue> {
+        self.0.own_name.as_ref()
+    }
+
+    /// Whether this process has nobody to ask.
+    pub(super) fn are_none(&self) -> bool {
+        self.0.processes.is_empty() && self.0.replicas.is_empty()
+    }
+
+    /// Each process once, on however many lists it is; with `hosting`, those of that
+    /// context. The replicas of what is here are among them, and so this process may be.
+    pub(super) fn peers(&self, hosting: Option<&str>) -> Vec<Peer> {
+        let mut peers: Vec<Peer> = Vec::new();
+        for process in self.0.processes.iter().chain(&self.0.replicas) {
+            for (base, number) in process.base.split(',').zip(1..) {
+                let names = process.names(hosting, number);
+                match peers.iter_mut().find(|known| known.base == base) {
+                    Some(known) => known.names.extend(names),
+                    None if names.is_empty() => {}
+                    None => peers.push(Peer {
+                        process: process.clone(),
+                        base: base.to_owned(),
+                        names,
+                    }),
+                }
+            }
+        }
+        peers
     }
 
     /// How each of them stands, and of replicas each, all asked now.
@@ -123,7 +177,7 @@ impl Others {
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Process>> {
-        self.0.iter()
+        self.0.processes.iter()
     }
 }
 
@@ -159,6 +213,20 @@ impl Process {
             tracing::warn!(contexts, error, "a process does not tell how it is");
         })
         .ok()
+    }
+
+    /// What one of its replicas is known by; of one context alone, where that is named.
+    fn names(&self, hosting: Option<&str>, number: usize) -> Vec<String> {
+        let contexts = self.contexts.iter();
+        let wanted = contexts.filter(|context| hosting.is_none_or(|name| name == **context));
+        let name = |context: &&str| {
+            if self.has_replicas() {
+                format!("{context}, replica {number}")
+            } else {
+                (*context).to_owned()
+            }
+        };
+        wanted.map(name).collect()
     }
 
     /// Whether there is more than one of it.

@@ -6,6 +6,7 @@
 
 mod document;
 mod lock;
+mod oneself;
 mod standing;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::topology::{CONTEXTS, GATEWAY, service_of};
 use lock::Lock;
 
 pub use lock::SERVICE_TOKEN;
+pub use oneself::{ASKER, is_oneself};
 pub use standing::{DOCUMENT, STANDING, Standing};
 
 /// Everything that other processes may ask of this one. `ops` are the operators'
@@ -47,6 +49,10 @@ pub fn router(
             None => ports.merge(not_here(name)),
         };
     }
+    let ops = match parts.others.own_name() {
+        Some(name) => ops.layer(from_fn_with_state(name.clone(), oneself::told)),
+        None => ops,
+    };
     let apis = contexts.iter().map(|context| context.api.clone());
     let api = apis.fold(OpenApiRouter::default().merge(ops), OpenApiRouter::merge);
     let (public, operations) = api.split_for_parts();

@@ -1,5 +1,5 @@
-//! Circuit breakers, as operators see and hold them. They are this process's
-//! own: a replica has breakers of its own, which a gateway in front moves in all of them.
+//! Circuit breakers, as operators see and hold them. They are this process's own: what
+//! other processes have under the same names, its front adds, and moves along.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,13 +7,14 @@ use cleave_resilience::{BreakerControl, BreakerState, GuardReport};
 use cleave_web::{Admin, Answer, Body, Once, Page, PathName, Problem, Scope};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use validator::Validate;
 
 use super::Ops;
 use super::keyed::keyed;
 
 /// Where a breaker stands.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BreakerState)]
 pub(super) enum Standing {
@@ -23,8 +24,20 @@ pub(super) enum Standing {
     ForcedOpen,
 }
 
+impl Standing {
+    /// The higher, the fewer calls pass.
+    fn gravity(&self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::HalfOpen => 1,
+            Self::Open => 2,
+            Self::ForcedOpen => 3,
+        }
+    }
+}
+
 /// A breaker, and what its guard has seen.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = Breaker)]
 pub(super) struct BreakerBody {
     /// `order.payment`: who calls what.
@@ -42,6 +55,31 @@ pub(super) struct BreakerBody {
     rejected: u64,
     /// Calls under way.
     in_flight: usize,
+}
+
+impl BreakerBody {
+    /// Together with the same one of another process: what both have seen, and the
+    /// graver state.
+    fn with(self, other: Self) -> Self {
+        let is_graver = other.state.gravity() > self.state.gravity();
+        Self {
+            name: self.name,
+            state: if is_graver { other.state } else { self.state },
+            calls: self.calls + other.calls,
+            failures: self.failures + other.failures,
+            refusals: self.refusals + other.refusals,
+            slow: self.slow + other.slow,
+            retries: self.retries + other.retries,
+            rejected: self.rejected + other.rejected,
+            in_flight: self.in_flight + other.in_flight,
+        }
+    }
+}
+
+/// A breaker as two processes tell of it; none where one of them can't be read.
+pub(crate) fn joined(one: &RawValue, other: &RawValue) -> Option<Box<RawValue>> {
+    let read = |text: &RawValue| serde_json::from_str::<BreakerBody>(text.get()).ok();
+    to_raw_value(&read(one)?.with(read(other)?)).ok()
 }
 
 impl From<GuardReport> for BreakerBody {

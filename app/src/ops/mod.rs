@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use crate::gateway::Others;
 
 pub use audit::AUDIT;
+pub(crate) use breakers::joined;
 pub use sagas::{FulfilmentStyle, SagaSource};
 pub use topology::{Placement, Transport};
 

@@ -45,6 +45,9 @@ pub fn service_of(context: &str) -> &str {
 pub enum Place {
     /// In this process.
     Here,
+    /// In this process, and in replicas of it: those at these base URLs, with commas
+    /// between. Which of them is this one, if any is, nobody says.
+    Among(String),
     /// In the process at this base URL, without a slash at its end; in replicas at
     /// several, with commas between.
     At(String),
@@ -90,15 +93,25 @@ impl Topology {
 
     /// The contexts of this process.
     pub fn hosted(&self) -> impl Iterator<Item = &'static str> {
-        let here = |(name, place): &(_, Place)| (*place == Place::Here).then_some(*name);
-        self.0.iter().filter_map(here)
+        self.0.iter().filter_map(|(name, place)| match place {
+            Place::Here | Place::Among(_) => Some(*name),
+            Place::At(_) => None,
+        })
     }
 
     /// Those of other processes, and where they are.
     pub fn elsewhere(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().filter_map(|(name, place)| match place {
-            Place::Here => None,
+            Place::Here | Place::Among(_) => None,
             Place::At(url) => Some((*name, url.as_str())),
+        })
+    }
+
+    /// Those of this process that have replicas, and where all of these are.
+    fn replicated(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().filter_map(|(name, place)| match place {
+            Place::Among(urls) => Some((*name, urls.as_str())),
+            Place::Here | Place::At(_) => None,
         })
     }
 
@@ -109,14 +122,12 @@ impl Topology {
 
     /// The other processes: each base URL with the contexts there.
     pub fn processes(&self) -> Vec<(&str, Vec<&'static str>)> {
-        let mut processes: Vec<(&str, Vec<&'static str>)> = Vec::new();
-        for (name, url) in self.elsewhere() {
-            match processes.iter_mut().find(|(known, _)| *known == url) {
-                Some((_, contexts)) => contexts.push(name),
-                None => processes.push((url, vec![name])),
-            }
-        }
-        processes
+        by_url(self.elsewhere())
+    }
+
+    /// The replicas of what is here, by the same rule.
+    pub fn replicas(&self) -> Vec<(&str, Vec<&'static str>)> {
+        by_url(self.replicated())
     }
 
     /// Events must reach every process.
@@ -195,6 +206,20 @@ impl Topology {
     }
 }
 
+/// Contexts of the same URL together.
+fn by_url<'a>(
+    contexts: impl Iterator<Item = (&'static str, &'a str)>,
+) -> Vec<(&'a str, Vec<&'static str>)> {
+    let mut processes: Vec<(&str, Vec<&'static str>)> = Vec::new();
+    for (name, url) in contexts {
+        match processes.iter_mut().find(|(known, _)| *known == url) {
+            Some((_, contexts)) => contexts.push(name),
+            None => processes.push((url, vec![name])),
+        }
+    }
+    processes
+}
+
 /// The contexts that `--only` names.
 fn only(settings: &Settings, wrong: &mut Vec<String>) -> Option<Vec<String>> {
     let named = settings.topology.only.as_deref()?;
@@ -234,6 +259,7 @@ fn place(
         }
     };
     match url {
+        Some(urls) if named && urls.contains(',') => Some(Place::Among(urls)),
         _ if named => Some(Place::Here),
         Some(url) => Some(Place::At(url)),
         None if only.is_none() && set == LOCAL => Some(Place::Here),

@@ -126,6 +126,18 @@ fn replicas_have_an_address_each() {
 }
 
 #[test]
+fn a_replica_knows_where_the_others_are() {
+    let both = "http://10.0.0.7:1, http://10.0.0.8:1";
+    let mut settings = shared_by_all("payment,order");
+    settings.topology.payment = both.to_owned();
+    let topology = Topology::of(&settings).expect("possible");
+    assert!(topology.is_here("payment"));
+    assert!(topology.elsewhere().all(|(name, _)| name != "payment"));
+    let urls = "http://10.0.0.7:1,http://10.0.0.8:1";
+    assert_eq!(topology.replicas(), [(urls, vec!["payment"])]);
+}
+
+#[test]
 fn replicas_share_a_database_and_a_bus() {
     let replica = |port: u16| {
         let mut settings = Settings::default();

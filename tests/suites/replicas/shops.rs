@@ -137,19 +137,12 @@ async fn a_breaker_is_moved_in_every_replica_and_who_missed_it_is_named() {
         assert_eq!(reply.status, 200, "{reply:?}");
         reply
     };
-    // What the replica itself says, as its own front.
-    let state = async |replica: &Client| {
-        let list = replica.get("/api/v1/ops/breakers", &admin).await.body;
-        let items = list["items"].as_array().expect("items").clone();
-        let one = items.iter().find(|item| item["name"] == "order.payment");
-        one.expect("its breaker")["state"].clone()
-    };
     let (one, other) = (deployment.client(1), deployment.client(2));
     let reply = moved("forced_open", "first").await;
     assert_eq!(reply.body["state"], "forced_open");
     assert!(reply.body.get("unanswered").is_none(), "{reply:?}");
-    assert_eq!(state(&one).await, "forced_open");
-    assert_eq!(state(&other).await, "forced_open");
+    assert_eq!(own_breaker(&one).await, HELD_OPEN);
+    assert_eq!(own_breaker(&other).await, HELD_OPEN);
     let wrong = json!({ "state": "ajar" });
     let refused = client.post(breaker, &admin, &wrong).await;
     assert_eq!(refused.status, 422, "{refused:?}");
@@ -161,15 +154,85 @@ async fn a_breaker_is_moved_in_every_replica_and_who_missed_it_is_named() {
     let reply = moved("closed", "second").await;
     assert_eq!(reply.body["state"], "closed");
     assert_eq!(reply.body["unanswered"], json!(["order, replica 1"]));
-    assert_eq!(state(&other).await, "closed");
+    assert_eq!(own_breaker(&other).await, CLOSED);
     // The same key again tells those that have come back meanwhile.
+    moved("forced_open", "third").await;
     deployment.restart(1).await;
-    let held = json!({ "state": "forced_open" });
     let one = deployment.client(1);
     let known = |page: &Value| page["items"].is_array();
     one.until("/api/v1/ops/breakers", &admin, known).await;
-    assert_eq!(one.post(breaker, &admin, &held).await.status, 200);
-    let reply = moved("closed", "second").await;
+    assert_eq!(own_breaker(&one).await, CLOSED);
+    let reply = moved("forced_open", "third").await;
     assert!(reply.headers.contains_key("idempotency-replayed"));
-    assert_eq!(state(&one).await, "closed");
+    assert_eq!(own_breaker(&one).await, HELD_OPEN);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_moves_a_breaker_in_the_others_and_shows_the_gravest_of_all() {
+    let all = CONTEXTS.join(",");
+    let mut deployment = Deployment::start_on_postgres(&[&all, &all], &[]).await;
+    let (one, admin) = (deployment.client(0), deployment.admin().await);
+    let breaker = "/api/v1/ops/breakers/order.payment";
+    let state = |state: &str| json!({ "state": state });
+    let reply = one.post(breaker, &admin, &state("forced_open")).await;
+    assert_eq!(reply.body["state"], "forced_open", "{reply:?}");
+    assert!(reply.body.get("unanswered").is_none(), "{reply:?}");
+    let other = deployment.client(1);
+    assert_eq!(own_breaker(&one).await, HELD_OPEN);
+    assert_eq!(own_breaker(&other).await, HELD_OPEN);
+
+    deployment.kill(1);
+    let shown = shown_before_payments(&one, &admin).await;
+    assert_eq!(shown["unanswered"][0], "user, replica 2", "{shown:#}");
+    let reply = one.post(breaker, &admin, &state("forced_open")).await;
+    assert_eq!(reply.body["unanswered"], json!(["order, replica 2"]));
+
+    // The one that comes back lets calls through, and both say that the first does not.
+    deployment.restart(1).await;
+    let other = deployment.client(1);
+    assert_eq!(own_breaker(&other).await, CLOSED);
+    for replica in [&one, &other] {
+        let shown = shown_before_payments(replica, &admin).await;
+        assert_eq!(shown["state"], "forced_open");
+        assert_eq!(shown["unanswered"], Value::Null, "{shown:#}");
+    }
+    // The same key moves them again wherever it is shown: also in the one that repeats.
+    let moved = async |replica: &Client, key: &str| {
+        let (body, key) = (state("closed"), [("idempotency-key", key)]);
+        let asked = replica.send(Method::POST, breaker, Some(&admin), &key, Some(&body));
+        assert_eq!(asked.await.status, 200);
+    };
+    moved(&other, "shut").await;
+    assert_eq!(own_breaker(&one).await, CLOSED);
+    one.post(breaker, &admin, &state("forced_open")).await;
+    moved(&one, "shut").await;
+    assert_eq!(own_breaker(&one).await, CLOSED);
+    assert_eq!(own_breaker(&other).await, CLOSED);
+}
+
+/// What the list shows of the breaker before payments, and who is missing from it. Each
+/// breaker is in it once.
+async fn shown_before_payments(client: &Client, admin: &str) -> Value {
+    let known = |page: &Value| page["items"].is_array();
+    let list = client.until("/api/v1/ops/breakers", admin, known).await;
+    let items = list["items"].as_array().expect("items");
+    let mut found = items.iter().filter(|item| item["name"] == "order.payment");
+    let mut shown = found.next().expect("its breaker").clone();
+    assert!(found.next().is_none(), "{list:#}");
+    shown["unanswered"] = list["unanswered"].clone();
+    shown
+}
+
+/// Where the breaker before payments stands in one process, as its metrics tell.
+async fn own_breaker(process: &Client) -> String {
+    let url = format!("{}/metrics", process.url());
+    let metrics = http().get(url).send().await.expect("answered");
+    let metrics = metrics.text().await.expect("text");
+    let gauge = r#"cleave_port_breaker_state{name="order.payment"} "#;
+    let mut lines = metrics.lines();
+    let level = lines.find_map(|line| line.strip_prefix(gauge));
+    level.expect("its gauge").to_owned()
+}
+
+const CLOSED: &str = "0";
+const HELD_OPEN: &str = "3";
