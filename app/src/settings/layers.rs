@@ -80,7 +80,9 @@ impl Layers {
             .map_err(|error| SettingsError::Contradiction(error.to_string()))?;
         let merged = self.merge()?;
         unknown(&merged.cache, &known, &mut Vec::new(), self)?;
-        serde_path_to_error::deserialize(merged.clone()).map_err(|error| {
+        let whole = over_defaults::<S>(&merged);
+        let whole = whole.map_err(|error| SettingsError::Contradiction(error.to_string()))?;
+        serde_path_to_error::deserialize(whole).map_err(|error| {
             let key = error.path().to_string();
             let origin = at(&merged.cache, &key)
                 .map_or_else(|| "built in".to_owned(), |value| self.origin(&key, value));
@@ -278,6 +280,14 @@ fn variants<S: DeserializeOwned>(known: &Json, key: &str, value: Option<&Value>)
     *probe.pointer_mut(&format!("/{}", key.replace('.', "/")))? = Json::from(text.as_str());
     let said = serde_json::from_value::<S>(probe).err()?.to_string();
     said.starts_with("unknown variant").then_some(said)
+}
+
+/// What is set, over everything's default. A type of settings may stand in several places
+/// with defaults of each: what is set of one leaves the rest as it is there.
+fn over_defaults<S: Serialize + Default>(set: &Config) -> Result<Config, config::ConfigError> {
+    let defaults = Config::try_from(&S::default())?;
+    let whole = Config::builder().add_source(defaults);
+    whole.add_source(set.clone()).build()
 }
 
 /// What serde said, without the place, which stands before it already.

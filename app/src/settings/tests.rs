@@ -76,3 +76,17 @@ fn the_file_of_defaults_names_every_setting() {
     assert_eq!(named, set);
     assert_eq!(shown(), unset);
 }
+
+#[test]
+fn what_is_set_of_a_guard_leaves_the_rest_of_it_as_it_is_there() {
+    let variable = "CLEAVE__NOTIFICATION__TRANSPORT__RETRY__BACKOFF";
+    let layers = Layers {
+        environment: vec![(variable.to_owned(), "300ms".to_owned())],
+        ..Layers::default()
+    };
+    let loaded = Settings::load(&layers).expect("the setting is right");
+    let mut expected = defaults();
+    expected["notification"]["transport"]["retry"]["backoff"] = "300ms".into();
+    let loaded = serde_json::to_value(loaded).expect("settings are JSON");
+    assert_eq!(loaded, expected);
+}
