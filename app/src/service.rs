@@ -284,6 +284,7 @@ fn operations(assembly: &Assembly) -> Result<Operations, StartError> {
             health: health(&context.store, &assembly.bus),
         });
     }
+    operations.guards.extend(assembly.guards.iter().cloned());
     operations.auditors = assembly.auditors()?;
     Ok(operations)
 }

@@ -7,7 +7,7 @@ use cleave_hosting::{Auditor, Context};
 use cleave_seam::Endpoint;
 
 use super::{Assembly, StartError};
-use crate::audit::port::{AuditPort, Client};
+use crate::audit::port::{AuditPort, Client, Guarded};
 use crate::audit::{EventsAuditor, LocalAudit, Patient, RemoteAuditor, Reporting, Watched};
 use crate::topology::CONTEXTS;
 
@@ -26,10 +26,7 @@ pub(super) fn auditors(assembly: &Assembly) -> Result<Vec<Arc<dyn Auditor>>, Sta
     for context in CONTEXTS {
         let own = assembly.contexts.iter().find(|it| it.name == context);
         let port = match endpoint(assembly, context)? {
-            Some(endpoint) => Arc::new(Patient {
-                to: Client::new(endpoint),
-                clock: assembly.world.clock.clone(),
-            }),
+            Some(endpoint) => patient(assembly, context, Arc::new(Client::new(endpoint))),
             None => here.clone(),
         };
         let at = Watched { context, port };
@@ -45,6 +42,24 @@ pub(super) fn auditors(assembly: &Assembly) -> Result<Vec<Arc<dyn Auditor>>, Sta
     };
     auditors.push(reporting("events", Arc::new(events)));
     Ok(auditors)
+}
+
+/// The port of another process behind its guard. The deadline stands before the guard: it
+/// bounds what waits for a place, and repeats, as well.
+fn patient(
+    assembly: &Assembly,
+    context: &'static str,
+    client: Arc<dyn AuditPort>,
+) -> Arc<dyn AuditPort> {
+    let to = match assembly.guards.audit.get(context) {
+        Some(guard) => Arc::new(Guarded::new(client, guard.clone())),
+        None => client,
+    };
+    Arc::new(Patient {
+        to,
+        clock: assembly.world.clock.clone(),
+        to_count: assembly.audit_time,
+    })
 }
 
 fn auditor(assembly: &Assembly, own: Option<&Context>, at: Watched) -> Arc<dyn Auditor> {

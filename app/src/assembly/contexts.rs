@@ -11,10 +11,10 @@ use cleave_payment_contract::port::{Client as PaymentClient, PaymentPort};
 use cleave_seam::Endpoint;
 use cleave_shipping_contract::port::{Client as ShippingClient, ShippingPort};
 use cleave_store::Store;
-use cleave_user_contract::port::{Client as UserClient, UserPort};
+use cleave_user_contract::port::{Client as UserClient, Guarded as GuardedUsers, UserPort};
 
 use super::stores::Stores;
-use super::{Assembly, StartError, World};
+use super::{Assembly, Guards, StartError, World};
 use crate::settings::Settings;
 use crate::topology::{GATEWAY, Links, Topology};
 
@@ -45,6 +45,15 @@ impl Ground<'_> {
         found
             .map_err(|reason| StartError::of(context, reason))?
             .ok_or_else(missing)
+    }
+
+    /// The accounts in another process, for the keys of access tokens.
+    fn users(&self, guards: &Guards) -> Result<Arc<dyn UserPort>, StartError> {
+        let users = Arc::new(UserClient::new(self.endpoint(GATEWAY, "user")?));
+        Ok(match &guards.user {
+            Some(guard) => Arc::new(GuardedUsers::new(users, guard.clone())),
+            None => users,
+        })
     }
 }
 
@@ -106,9 +115,9 @@ pub(super) fn build(
     };
     let order = stores.order.map(|store| ports.order(&ground, store));
     let order = order.transpose()?;
+    let guards = Guards::before(&ground.topology, &settings.gateway, &ground.world.clock);
     let users = port(user.as_ref().map(|it| it.port.clone()), || {
-        let endpoint = ground.endpoint(GATEWAY, "user")?;
-        Ok(Arc::new(UserClient::new(endpoint)) as Arc<dyn UserPort>)
+        ground.users(&guards)
     })?;
     let accounts = user.as_ref().map(|it| it.accounts.clone());
     let catalogue = inventory.as_ref().map(|it| it.catalogue.clone());
@@ -141,6 +150,8 @@ pub(super) fn build(
         bus: ground.bus,
         topology: ground.topology,
         links: ground.links,
+        guards,
+        audit_time: settings.gateway.audit.time_limit,
     })
 }
 

@@ -5,6 +5,7 @@
 mod audit;
 mod bus;
 mod contexts;
+mod guards;
 mod meters;
 mod owners;
 mod running;
@@ -28,6 +29,7 @@ use cleave_web::Idempotency;
 use crate::settings::{BusSettings, Settings};
 use crate::topology::{Links, Topology};
 
+pub use guards::Guards;
 pub use running::Running;
 pub use stores::{Access, migrate};
 
@@ -157,6 +159,10 @@ pub struct Assembly {
     pub topology: Topology,
     /// The way to the other processes, where the deployment has a secret.
     pub links: Option<Links>,
+    /// The guards before what it asks of them for no context of its own.
+    pub guards: Guards,
+    /// How long a context of theirs may count its invariants.
+    audit_time: Duration,
 }
 
 impl Assembly {

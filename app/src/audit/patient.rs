@@ -11,29 +11,29 @@ use super::port::{
     AuditPort, Checks, FindMissing, Handlers, Missing, OfContext, OutboxBehind, OutboxPage,
 };
 
-/// How long a context may count: it looks at everything that it has.
-const TO_COUNT: Duration = Duration::from_mins(2);
 /// How long an answer of bounded size may take.
 const TO_TELL: Duration = Duration::from_secs(30);
 
 /// The port of another process, with a deadline for each call.
-pub struct Patient<P> {
+pub struct Patient {
     /// That process.
-    pub to: P,
+    pub to: Arc<dyn AuditPort>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// How long a context may count: it looks at everything that it has.
+    pub to_count: Duration,
 }
 
-impl<P> Patient<P> {
+impl Patient {
     fn within(&self, call: &CallContext, limit: Duration) -> CallContext {
         call.clone().until(self.clock.now().plus(limit))
     }
 }
 
 #[async_trait]
-impl<P: AuditPort> AuditPort for Patient<P> {
+impl AuditPort for Patient {
     async fn audit_checks(&self, call: &CallContext, of: OfContext) -> Result<Checks, PortError> {
-        let call = self.within(call, TO_COUNT);
+        let call = self.within(call, self.to_count);
         self.to.audit_checks(&call, of).await
     }
 
@@ -120,8 +120,9 @@ mod tests {
     async fn each_question_has_its_time() {
         let clock = Arc::new(ManualClock::default());
         let port = Patient {
-            to: Told(clock.now()),
+            to: Arc::new(Told(clock.now())),
             clock: clock.clone(),
+            to_count: Duration::from_mins(2),
         };
         let call = CallContext::root(&SequentialIds::default());
         let context = || "order".to_owned();

@@ -1,7 +1,9 @@
 //! The settings of `gateway`.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
+use cleave_resilience::{BreakerPolicy, BulkheadPolicy, Policy, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
 /// The settings of `gateway`.
@@ -17,6 +19,11 @@ pub struct GatewaySettings {
     pub compress_from: u64,
     /// What is passed on to other processes.
     pub forward: ForwardSettings,
+    /// The guard before the user context, where that is in another process: it is asked
+    /// for the keys of access tokens.
+    pub user: Policy,
+    /// The guard before each context of another process, as an audit asks it.
+    pub audit: Policy,
 }
 
 impl Default for GatewaySettings {
@@ -26,7 +33,56 @@ impl Default for GatewaySettings {
             trusted_proxies: 0,
             compress_from: 1024,
             forward: ForwardSettings::default(),
+            user: for_keys(),
+            audit: for_audits(),
         }
+    }
+}
+
+/// Few calls, and all of the public API waits for them: who comes back is soon noticed.
+fn for_keys() -> Policy {
+    Policy {
+        breaker: BreakerPolicy {
+            open_for: Duration::from_secs(1),
+            ..BreakerPolicy::default()
+        },
+        ..Policy::default()
+    }
+}
+
+/// A context may count for long, and is none the worse for it; several counts at once
+/// would not end sooner. Nobody else repeats a question whose connection broke.
+fn for_audits() -> Policy {
+    let time_limit = Duration::from_mins(2);
+    Policy {
+        time_limit,
+        bulkhead: BulkheadPolicy {
+            concurrency: 8,
+            queue: 32,
+        },
+        retry: RetryPolicy {
+            attempts: 3,
+            backoff: Duration::from_millis(100),
+            ..RetryPolicy::default()
+        },
+        breaker: BreakerPolicy {
+            window: 20,
+            minimum_calls: 10,
+            slow_after: time_limit,
+            slow_percent: 100,
+            ..BreakerPolicy::default()
+        },
+    }
+}
+
+impl GatewaySettings {
+    /// What is wrong with them, by the name of the setting.
+    pub fn validate(&self) -> Result<(), String> {
+        self.user.validate("gateway.user")?;
+        if self.user.retry.attempts > RetryPolicy::default().attempts {
+            return Err("gateway.user.retry.attempts must be 1: keys that could not be had are asked for again anyway".to_owned());
+        }
+        self.audit.validate("gateway.audit")
     }
 }
 
@@ -75,5 +131,23 @@ impl Default for RateLimitSettings {
             sign_ins_per_second: const { count(5) },
             sign_in_burst: const { count(30) },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_make_sense_and_a_second_owner_of_retries_is_refused() {
+        let mut settings = GatewaySettings::default();
+        assert_eq!(settings.validate(), Ok(()));
+        settings.audit.breaker.window = 0;
+        let said = settings.validate().expect_err("no window");
+        assert!(said.starts_with("gateway.audit.breaker.window"), "{said}");
+        settings = GatewaySettings::default();
+        settings.user.retry.attempts = 2;
+        let said = settings.validate().expect_err("two owners");
+        assert!(said.starts_with("gateway.user.retry.attempts"), "{said}");
     }
 }

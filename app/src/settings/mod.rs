@@ -340,6 +340,7 @@ impl Settings {
     /// What each part says against them, but for where contexts run.
     pub(crate) fn check_parts(&self) -> Result<(), String> {
         self.http.validate()?;
+        self.gateway.validate()?;
         self.order.validate()?;
         self.payment.validate()?;
         self.inventory.validate()?;

@@ -7,6 +7,7 @@ mod bodies;
 mod broker;
 mod crowded;
 mod deadlines;
+mod guards;
 mod operators;
 mod settings;
 mod tokens;
