@@ -51,10 +51,9 @@ const TAGS: [(&str, &str); 2] = [
 const DESCRIPTION: &str = "The ports of the contexts, as one process calls them at another. \
     A refusal is an answer (409); a failure is none, and its `outcome_unknown` says whether it \
     may have happened all the same. What changes something (`x-changes`) carries a key and is \
-    safe to repeat with it. Unknown members are passed over, except where a schema forbids \
-    them. A process also serves the public operations of its contexts here, for gateways that \
-    pass a client's request on: `Authorization` is the client's then, and the service token \
-    has a header of its own.";
+    safe to repeat with it. Unknown members are passed over. A process also serves the public \
+    operations of its contexts here, for gateways that pass a client's request on: \
+    `Authorization` is the client's then, and the service token has a header of its own.";
 
 /// The tokens: in `Authorization`, and in a header of their own.
 const SERVICE: &str = "service";

@@ -81,12 +81,7 @@ impl Part {
         let consumer = match self.newest(&names) {
             // Somebody deleted it. What is left in the stream has been settled by nobody.
             None => {
-                let name = &stream.cached_info().config.name;
-                tracing::error!(
-                    consumer = self.base,
-                    stream = name,
-                    "the consumer was deleted, and what was published since is lost to its handler; delete the stream too, and relays publish again what inboxes can tell from what was handled"
-                );
+                self.tell_of_loss(stream);
                 let generation = unused(stream);
                 self.make(stream, generation, DeliverPolicy::All).await?
             }
@@ -100,6 +95,14 @@ impl Part {
             }
         }
         Ok(consumer)
+    }
+
+    fn tell_of_loss(&self, stream: &Stream<Info>) {
+        tracing::error!(
+            consumer = self.base,
+            stream = stream.cached_info().config.name,
+            "the consumer was deleted, and what was published since is lost to its handler; delete the stream too, and relays publish again what inboxes can tell from what was handled"
+        );
     }
 
     /// Makes the next generation where the newest is not as it is wanted.

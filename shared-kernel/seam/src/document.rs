@@ -12,7 +12,7 @@ use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::Type;
+use utoipa::openapi::schema::{AdditionalProperties, Type};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, Content, ObjectBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
@@ -102,8 +102,23 @@ fn json(body: &Body) -> Content {
 
 fn add_schemas(known: &mut BTreeMap<String, RefOr<Schema>>, schemas: Vec<(String, RefOr<Schema>)>) {
     for (name, schema) in schemas {
+        let schema = tolerant(schema);
         let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
         debug_assert!(*first == schema, "two types are called {name}");
+    }
+}
+
+/// Between processes a member that nobody knows is passed over, whatever a type's
+/// schema says to clients.
+fn tolerant(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            let forbids =
+                |it: &AdditionalProperties<_>| matches!(it, AdditionalProperties::FreeForm(false));
+            object.additional_properties.take_if(|it| forbids(it));
+            RefOr::T(Schema::Object(object))
+        }
+        other => other,
     }
 }
 
