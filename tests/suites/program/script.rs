@@ -53,7 +53,10 @@ async fn buy(front: &Client, email: &str, password: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_ctrl_c_ends_all_that_the_script_started() {
     let data = folder();
-    let mut script = Command::new(topologies().join("run"))
+    // What was started in the background of a shell ignores Ctrl-C, and so would all of this.
+    let mut script = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(topologies().join("run"))
         .args(["payment-apart", "--data"])
         .arg(data.path())
         .env("CLEAVE", path())
