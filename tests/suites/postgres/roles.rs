@@ -1,8 +1,10 @@
 //! `cleave migrate --grant`: a schema and a role for each context, which the
 //! server itself keeps apart.
 
+use std::path::Path;
+
 use cleave_tests::postgres::{self, Server};
-use cleave_tests::program::{Program, run};
+use cleave_tests::program::{Ended, Program, run};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 const CONTEXTS: [&str; 6] = [
@@ -13,6 +15,23 @@ const CONTEXTS: [&str; 6] = [
     "notification",
     "shipping",
 ];
+
+/// Makes every context's schema and role, as the owner of a database.
+fn grant(folder: &Path, owner: &str) -> Ended {
+    let environment = [("CLEAVE__DATABASE__URL", owner)];
+    run(folder, &["migrate", "--grant"], &environment)
+}
+
+/// Once more, it makes and prints nothing.
+fn nothing_is_left_to_grant(folder: &Path, owner: &str) {
+    let again = grant(folder, owner);
+    assert!(
+        again.status.success() && again.out.is_empty(),
+        "{}{}",
+        again.out,
+        again.err
+    );
+}
 
 /// What `--grant` printed: each context's URL.
 fn printed(out: &str) -> Vec<(String, String)> {
@@ -35,14 +54,7 @@ async fn code_of(connection: &mut PgConnection, sql: String) -> Option<String> {
 async fn each_contexts_role_is_refused_by_every_others_tables() {
     let here = tempfile::tempdir().expect("a folder");
     let owner = postgres::shared().database().await;
-    let grant = || {
-        run(
-            here.path(),
-            &["migrate", "--grant"],
-            &[("CLEAVE__DATABASE__URL", &owner)],
-        )
-    };
-    let granted = grant();
+    let granted = grant(here.path(), &owner);
     assert!(granted.status.success(), "{}", granted.err);
     // Roles are the server's, whichever database they were made for: another
     // run of this suite may have made them.
@@ -52,13 +64,7 @@ async fn each_contexts_role_is_refused_by_every_others_tables() {
         assert_eq!(password.len(), 40);
         assert!(!granted.err.contains(password));
     }
-    let again = grant();
-    assert!(
-        again.status.success() && again.out.is_empty(),
-        "{}{}",
-        again.out,
-        again.err
-    );
+    nothing_is_left_to_grant(here.path(), &owner);
 
     let mut tables = Vec::new();
     let mut connection = PgConnection::connect(&owner).await.expect("connects");
@@ -103,11 +109,7 @@ async fn each_contexts_role_is_refused_by_every_others_tables() {
 async fn a_shop_opens_with_a_role_for_each_context_and_one_on_a_file() {
     let here = tempfile::tempdir().expect("a folder");
     let owner = postgres::shared().database().await;
-    let granted = run(
-        here.path(),
-        &["migrate", "--grant"],
-        &[("CLEAVE__DATABASE__URL", &owner)],
-    );
+    let granted = grant(here.path(), &owner);
     assert!(granted.status.success(), "{}", granted.err);
     let places: Vec<_> = CONTEXTS
         .iter()
@@ -140,27 +142,13 @@ async fn an_owner_who_is_no_superuser_makes_the_roles() {
     // Roles of other tests would be another owner's.
     let server = Server::start("");
     server.run("CREATE ROLE chief LOGIN CREATEROLE").await;
-    let denied = {
-        let url = server.url().replace("//owner@", "//chief@");
-        run(
-            here.path(),
-            &["migrate", "--grant"],
-            &[("CLEAVE__DATABASE__URL", &url)],
-        )
-    };
+    let denied = grant(here.path(), &server.url().replace("//owner@", "//chief@"));
     assert!(!denied.status.success(), "{}", denied.err);
     assert!(denied.err.contains("may not"), "{}", denied.err);
     server.run("CREATE DATABASE shop OWNER chief").await;
     let (place, _) = server.url().rsplit_once('/').expect("it names a database");
     let chief = format!("{place}/shop").replace("//owner@", "//chief@");
-    let grant = || {
-        run(
-            here.path(),
-            &["migrate", "--grant"],
-            &[("CLEAVE__DATABASE__URL", &chief)],
-        )
-    };
-    let granted = grant();
+    let granted = grant(here.path(), &chief);
     assert!(granted.status.success(), "{}", granted.err);
     let urls = printed(&granted.out);
     assert_eq!(urls.len(), CONTEXTS.len());
@@ -170,13 +158,7 @@ async fn an_owner_who_is_no_superuser_makes_the_roles() {
         let own = connection.fetch_one(own).await.expect("counted");
         assert!(own.get::<i64, _>(0) >= 5, "{url}");
     }
-    let again = grant();
-    assert!(
-        again.status.success() && again.out.is_empty(),
-        "{}{}",
-        again.out,
-        again.err
-    );
+    nothing_is_left_to_grant(here.path(), &chief);
 }
 
 async fn schemas_of(url: &str) -> Vec<String> {
