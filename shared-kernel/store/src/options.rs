@@ -70,6 +70,10 @@ pub struct PostgresOptions {
     /// Units that share a transaction and its commit, at the most; 1 for a
     /// transaction to each.
     pub group_limit: usize,
+    /// How long a unit waits for a transaction under way to take it in, or to end,
+    /// before another begins beside it.
+    #[serde(with = "cleave_vocabulary::duration")]
+    pub group_wait: Duration,
     /// Connections for queries.
     pub readers: usize,
     /// Units of work that may wait for a connection; one more is refused as busy.
@@ -113,6 +117,7 @@ impl Default for PostgresOptions {
         Self {
             writers: 4,
             group_limit: 64,
+            group_wait: Duration::from_millis(20),
             readers: 3,
             write_queue: 4096,
             read_queue: 1024,
@@ -160,6 +165,9 @@ impl PostgresOptions {
             if value < Duration::from_millis(1) || value > day {
                 return Err(format!("database.postgres.{name} must be 1ms to 24h"));
             }
+        }
+        if self.group_wait > Duration::from_secs(1) {
+            return Err("database.postgres.group_wait must be 1s or less".to_owned());
         }
         if self.patience > Duration::from_mins(5) {
             return Err("database.postgres.patience must be 5m or less".to_owned());

@@ -8,6 +8,7 @@
 //! cargo bench -p cleave-tests --bench orders -- --orders 100000   # does it stay as fast, and as small?
 //! cargo bench -p cleave-tests --bench orders -- --ways            # on Postgres, over NATS, in several processes
 //! cargo bench -p cleave-tests --bench orders -- --ways apart      # of these, what has the word in its name
+//! cargo bench -p cleave-tests --bench orders -- --ways --statements   # and what each statement costs Postgres
 //! cargo bench -p cleave-tests --bench orders -- --against OTHER   # beside another build of the program, in turns
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
@@ -25,6 +26,7 @@ mod load;
 mod pgbench;
 mod processor;
 mod server;
+mod statements;
 mod ways;
 
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ struct Options {
     orders: Option<u64>,
     /// Compare the ways to run the contexts: those that have this in their name.
     ways: Option<String>,
+    /// Tell of each of these what its statements cost the server.
+    statements: bool,
     /// Another build of the program to measure beside this one.
     against: Option<PathBuf>,
 }
@@ -61,6 +65,7 @@ fn options() -> Options {
                 .cloned()
                 .unwrap_or_default()
         }),
+        statements: words.iter().any(|word| word == "--statements"),
         against: {
             let place = words.iter().position(|word| word == "--against");
             place
@@ -90,7 +95,7 @@ async fn measure() {
     );
     match (options.orders, options.ways, options.against) {
         (Some(orders), ..) => flat(orders).await,
-        (_, Some(word), _) => ways::side_by_side(options.pass, &word).await,
+        (_, Some(word), _) => ways::side_by_side(options.pass, &word, options.statements).await,
         (_, _, Some(other)) => against::in_turns(&other, options.pass).await,
         _ => table(options.pass).await,
     }

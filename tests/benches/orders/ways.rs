@@ -18,6 +18,7 @@ use crate::load::{Load, Pass};
 use crate::pgbench;
 use crate::processor;
 use crate::server::Server;
+use crate::statements;
 
 /// As it is by default, with each write on the disk.
 const DURABLE: &str = "-c fsync=on -c autovacuum=on";
@@ -26,23 +27,36 @@ const SQLITE: &str = "SQLite, one process";
 const WHOLE: &str = "Postgres, one process";
 const BY_SOCKET: &str = "Postgres by its socket, one process";
 
+/// How each way is measured.
+#[derive(Clone, Copy)]
+struct Measure {
+    /// How long its pass lasts.
+    pass: Duration,
+    /// Whether its statements are counted too.
+    statements: bool,
+}
+
 /// Each way whose name has the word, and what it is held against.
-pub(crate) async fn side_by_side(pass: Duration, word: &str) {
+pub(crate) async fn side_by_side(pass: Duration, word: &str, statements: bool) {
+    let how = Measure { pass, statements };
     let wanted = |name: &str| name.contains(word);
     println!("\nway                                      orders/s  POST p50  paid p50   paid p99");
     println!("    and the processors' time that an order took, in µs");
     if wanted(SQLITE) {
         let server = Server::start();
         let base = server.url("");
-        measure(SQLITE, &[base], pass).await;
+        how.measure(SQLITE, &[base], None).await;
     }
     let mut whole = None;
     if wanted(WHOLE) {
-        whole = Some(one_process(WHOLE, by_port, pass).await);
+        whole = Some(how.one_process(WHOLE, by_port).await);
     }
     let mut beside = None;
     if wanted(BY_SOCKET) {
-        beside = Some(one_process(BY_SOCKET, postgres::Server::by_socket, pass).await);
+        beside = Some(
+            how.one_process(BY_SOCKET, postgres::Server::by_socket)
+                .await,
+        );
     }
     let all = CONTEXTS.join(",");
     for (name, parts) in [
@@ -54,7 +68,7 @@ pub(crate) async fn side_by_side(pass: Duration, word: &str) {
         ("Postgres, NATS, each context apart", &CONTEXTS),
     ] {
         if wanted(name) {
-            let rate = several(name, parts, pass).await;
+            let rate = how.several(name, parts).await;
             if let Some(whole) = whole {
                 let share = rate * 100.0 / whole;
                 println!("{share:>48.0} % of Postgres in one process");
@@ -75,30 +89,73 @@ pub(crate) async fn side_by_side(pass: Duration, word: &str) {
     }
 }
 
-/// The contexts in several processes, each on Postgres.
-async fn several(name: &str, parts: &[&str], pass: Duration) -> f64 {
-    let postgres = fresh();
-    let settings = schemas(&postgres, by_port).await;
-    let settings: Vec<(&str, &str)> = settings
-        .iter()
-        .map(|(name, url)| (name.as_str(), url.as_str()))
-        .collect();
-    let deployment = Deployment::start_demo(parts, &settings).await;
-    let fronts: Vec<_> = (0..parts.len())
-        .filter(|part| parts[*part].contains("order"))
-        .map(|part| deployment.program(part).url())
-        .collect();
-    let rate = measure(name, &fronts, pass).await;
-    deployment.stop_all();
-    rate
-}
+impl Measure {
+    /// The contexts in several processes, each on Postgres.
+    async fn several(self, name: &str, parts: &[&str]) -> f64 {
+        let postgres = self.fresh();
+        let mut settings = schemas(&postgres, by_port).await;
+        // One process has them from the environment, as always.
+        settings.extend(tried());
+        let settings: Vec<(&str, &str)> = settings
+            .iter()
+            .map(|(name, url)| (name.as_str(), url.as_str()))
+            .collect();
+        let deployment = Deployment::start_demo(parts, &settings).await;
+        let fronts: Vec<_> = (0..parts.len())
+            .filter(|part| parts[*part].contains("order"))
+            .map(|part| deployment.program(part).url())
+            .collect();
+        let rate = self.measure(name, &fronts, Some(&postgres)).await;
+        deployment.stop_all();
+        rate
+    }
 
-/// Every context in one process on Postgres, which `way` leads to.
-async fn one_process(name: &str, way: Way, pass: Duration) -> f64 {
-    let postgres = fresh();
-    let server = Server::start_with(&schemas(&postgres, way).await);
-    let base = server.url("");
-    measure(name, &[base], pass).await
+    /// Every context in one process on Postgres, which `way` leads to.
+    async fn one_process(self, name: &str, way: Way) -> f64 {
+        let postgres = self.fresh();
+        let server = Server::start_with(&schemas(&postgres, way).await);
+        let base = server.url("");
+        self.measure(name, &[base], Some(&postgres)).await
+    }
+
+    fn fresh(self) -> postgres::Server {
+        if self.statements {
+            postgres::Server::start(&format!("{DURABLE} {}", statements::COUNTED))
+        } else {
+            fresh()
+        }
+    }
+
+    /// Orders a second, all told, and how soon one is paid.
+    async fn measure(
+        self,
+        name: &str,
+        fronts: &[String],
+        postgres: Option<&postgres::Server>,
+    ) -> f64 {
+        let load = Load::new(fronts).await;
+        load.run(4, Duration::from_secs(2), Pass::Plain).await;
+        let counted = postgres.filter(|_| self.statements);
+        if let Some(postgres) = counted {
+            statements::reset(postgres).await;
+        }
+        let used = processor::used();
+        let plain = load.run(CONNECTIONS, self.pass, Pass::Plain).await;
+        let used = processor::since(&used, plain.orders());
+        let paid = load.run(CONNECTIONS, self.pass / 2, Pass::UntilPaid).await;
+        let rate = plain.fulfilled_per_second();
+        println!(
+            "{name:<40} {rate:>8.0}  {:>5.1} ms  {:>5.1} ms  {:>6.1} ms",
+            plain.percentile(50),
+            paid.paid(50),
+            paid.paid(99),
+        );
+        println!("    {used}");
+        if let Some(postgres) = counted {
+            statements::print(postgres, plain.orders() + paid.orders()).await;
+        }
+        rate
+    }
 }
 
 /// How a server is reached: the URL to use, of one that it gave.
@@ -159,6 +216,14 @@ async fn publishing() {
     bus.close().await;
 }
 
+/// Settings to be tried: those of this program's own environment.
+fn tried() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter_map(|(name, value)| {
+        let name = name.strip_prefix("CLEAVE__")?.to_owned();
+        Some((name, value))
+    })
+}
+
 /// A fresh schema for each context.
 async fn schemas(server: &postgres::Server, way: Way) -> Vec<(String, String)> {
     let mut settings = Vec::new();
@@ -167,23 +232,4 @@ async fn schemas(server: &postgres::Server, way: Way) -> Vec<(String, String)> {
         settings.push((name, way(server, &server.schema().await)));
     }
     settings
-}
-
-/// Orders a second, all told, and how soon one is paid.
-async fn measure(name: &str, fronts: &[String], pass: Duration) -> f64 {
-    let load = Load::new(fronts).await;
-    load.run(4, Duration::from_secs(2), Pass::Plain).await;
-    let used = processor::used();
-    let plain = load.run(CONNECTIONS, pass, Pass::Plain).await;
-    let used = processor::since(&used, plain.orders());
-    let paid = load.run(CONNECTIONS, pass / 2, Pass::UntilPaid).await;
-    let rate = plain.fulfilled_per_second();
-    println!(
-        "{name:<40} {rate:>8.0}  {:>5.1} ms  {:>5.1} ms  {:>6.1} ms",
-        plain.percentile(50),
-        paid.paid(50),
-        paid.paid(99),
-    );
-    println!("    {used}");
-    rate
 }

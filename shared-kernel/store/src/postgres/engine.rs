@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
+use super::group::Entry;
 use super::lane::{Lane, Line};
 use super::migrate;
 use super::occupancy::Occupancy;
@@ -18,7 +19,7 @@ use crate::hub::Hub;
 use crate::job::Job;
 use crate::{OpenError, PostgresOptions, StoreError};
 
-type Queue = mpsc::Sender<Box<dyn Job>>;
+type Queue = mpsc::Sender<Entry>;
 
 /// A schema that is open.
 pub(crate) struct Engine {
@@ -94,7 +95,7 @@ impl Engine {
     }
 
     fn put(&self, queue: &Queue, job: Box<dyn Job>) -> Result<(), StoreError> {
-        match queue.try_send(job) {
+        match queue.try_send(Entry::new(job)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err(self.hub.busy(queue.max_capacity())),
             Err(TrySendError::Closed(_)) => Err(self.hub.gone()),
@@ -121,8 +122,8 @@ impl Drop for Engine {
 
 fn run(
     (hub, target, options): (Arc<Hub>, Arc<Target>, PostgresOptions),
-    units: mpsc::Receiver<Box<dyn Job>>,
-    queries: mpsc::Receiver<Box<dyn Job>>,
+    units: mpsc::Receiver<Entry>,
+    queries: mpsc::Receiver<Entry>,
     closing: &CancellationToken,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,5 +1,7 @@
 //! Group commit: units that come while another is under way join its
-//! transaction, one behind the other, and share its commit.
+//! transaction, one behind the other, and share its commit. A group begins beside
+//! another only for a unit that has waited for long: what a server near by ends in
+//! that time makes the next group larger, and one far away gets several at once.
 //!
 //! As on SQLite, nearly every unit wants to be kept, so a group runs without
 //! savepoints: where one fails, or has written something and wants to be undone,
@@ -11,11 +13,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Fault;
@@ -27,8 +30,6 @@ use super::target::Purpose;
 use crate::job::Job;
 use crate::tx::Effects;
 
-/// How long a unit waits for a group to take it in before it begins one itself.
-const PATIENCE: Duration = Duration::from_millis(2);
 /// For how long a group takes others in.
 const SPAN: Duration = Duration::from_millis(20);
 /// Begins a group; nobody in it waits for a lock for long.
@@ -36,36 +37,55 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '100ms'";
 /// How long that is.
 const LOCKS: Duration = Duration::from_millis(100);
 
+/// A unit in the queue, and since when.
+pub(super) struct Entry {
+    job: Box<dyn Job>,
+    since: Instant,
+}
+
+impl Entry {
+    pub(super) fn new(job: Box<dyn Job>) -> Self {
+        Self {
+            job,
+            since: Instant::now(),
+        }
+    }
+}
+
 /// Units that nobody runs yet.
 pub(super) struct Waiting {
-    queue: RefCell<mpsc::Receiver<Box<dyn Job>>>,
+    queue: RefCell<mpsc::Receiver<Entry>>,
     /// The first, once it has left the queue.
     offered: RefCell<Option<Box<dyn Job>>>,
-    taken: Notify,
-    /// Groups that take others in.
-    groups: Cell<usize>,
+    /// It was taken, or a group has ended.
+    moved: Notify,
+    /// Groups that have not ended.
+    under_way: Cell<usize>,
+    /// How long a unit waits before a group begins beside others.
+    patience: Duration,
     pub(super) caution: Caution,
 }
 
 impl Waiting {
-    pub(super) fn new(queue: mpsc::Receiver<Box<dyn Job>>) -> Self {
+    pub(super) fn new(queue: mpsc::Receiver<Entry>, patience: Duration) -> Self {
         Self {
             queue: queue.into(),
             offered: RefCell::default(),
-            taken: Notify::new(),
-            groups: Cell::default(),
+            moved: Notify::new(),
+            under_way: Cell::default(),
+            patience,
             caution: Caution::default(),
         }
     }
 
     /// The next unit, until nobody can bring any more, or `closing` and the queue
     /// is empty.
-    pub(super) async fn next(&self, closing: &CancellationToken) -> Option<Box<dyn Job>> {
+    pub(super) async fn next(&self, closing: &CancellationToken) -> Option<Entry> {
         let next = || poll_fn(|context| self.queue.borrow_mut().poll_recv(context));
         let closed = self.queue.borrow().is_closed();
         tokio::select! {
             biased;
-            job = next() => job,
+            entry = next() => entry,
             () = closing.cancelled(), if !closed => {
                 self.queue.borrow_mut().close();
                 next().await
@@ -73,39 +93,40 @@ impl Waiting {
         }
     }
 
-    /// Lets a group take the unit in; gives it back where none does.
-    pub(super) async fn offer(&self, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
-        if self.groups.get() == 0 {
-            return Some(job);
+    /// Lets a group take the unit in, or end before the next one begins; gives the unit
+    /// back where none took it.
+    pub(super) async fn offer(&self, entry: Entry) -> Option<Box<dyn Job>> {
+        if self.under_way.get() == 0 {
+            return Some(entry.job);
         }
-        *self.offered.borrow_mut() = Some(job);
+        *self.offered.borrow_mut() = Some(entry.job);
         // Whichever ended the wait: what is still there nobody took.
-        let _ = timeout(PATIENCE, self.taken.notified()).await;
+        let _ = timeout_at(entry.since + self.patience, self.moved.notified()).await;
         self.offered.borrow_mut().take()
+    }
+
+    /// Counts a group from here until what this returns is gone.
+    pub(super) fn begun(self: &Rc<Self>) -> UnderWay {
+        self.under_way.set(self.under_way.get() + 1);
+        UnderWay(self.clone())
     }
 
     fn take(&self) -> Option<Box<dyn Job>> {
         let offered = self.offered.borrow_mut().take();
         if offered.is_some() {
-            self.taken.notify_waiters();
+            self.moved.notify_waiters();
         }
-        offered.or_else(|| self.queue.borrow_mut().try_recv().ok())
+        offered.or_else(|| Some(self.queue.borrow_mut().try_recv().ok()?.job))
     }
 }
 
-/// Counts a group that takes others in, however it ends.
-struct Taking<'a>(&'a Cell<usize>);
+/// A group that has not ended.
+pub(super) struct UnderWay(Rc<Waiting>);
 
-impl<'a> Taking<'a> {
-    fn new(groups: &'a Cell<usize>) -> Self {
-        groups.set(groups.get() + 1);
-        Self(groups)
-    }
-}
-
-impl Drop for Taking<'_> {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.0.under_way.set(self.0.under_way.get() - 1);
+        self.0.moved.notify_waiters();
     }
 }
 
@@ -118,14 +139,23 @@ struct Group {
 }
 
 impl Lane {
-    /// Runs a unit, and those that join it where that is wise.
-    pub(super) async fn work(&self, first: Box<dyn Job>, waiting: &Waiting) {
-        let grouped = self.purpose == Purpose::Write && self.line.options.group_limit > 1;
-        let manner = if grouped {
+    /// How the next unit runs.
+    pub(super) fn manner(&self, waiting: &Waiting) -> Manner {
+        if self.purpose == Purpose::Write && self.line.options.group_limit > 1 {
             waiting.caution.next()
         } else {
             Manner::Alone
-        };
+        }
+    }
+
+    /// Runs a unit, and those that join it where that is wise.
+    pub(super) async fn work(
+        &self,
+        first: Box<dyn Job>,
+        manner: Manner,
+        under_way: Option<UnderWay>,
+        waiting: &Waiting,
+    ) {
         let _turn = match manner {
             Manner::InTurn => Some(waiting.caution.turn().await),
             _ => None,
@@ -134,6 +164,7 @@ impl Lane {
             Manner::Alone => vec![first],
             _ => self.together(first, waiting).await,
         };
+        drop(under_way);
         for job in alone {
             self.serve(job).await;
         }
@@ -196,7 +227,6 @@ impl Lane {
         open: &Open,
         waiting: &Waiting,
     ) -> Result<(), Option<Fault>> {
-        let taking = Taking::new(&waiting.groups);
         let (started, limit) = (Instant::now(), self.line.options.group_limit);
         let mut next = Some(first);
         while let Some(mut job) = next {
@@ -213,7 +243,6 @@ impl Lane {
             let more = group.jobs.len() < limit && started.elapsed() < SPAN;
             next = more.then(|| waiting.take()).flatten();
         }
-        drop(taking);
         let tx = self.tx(open);
         let written = tx.write_pending().await;
         written.map_err(|_| tx.fault())
@@ -243,5 +272,72 @@ impl Lane {
             job.answer(failure.as_deref().map(|reason| self.unknown(reason)));
         }
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::Unit;
+    use crate::job::job;
+
+    /// Nothing here waits for so long.
+    const PATIENCE: Duration = Duration::from_hours(1);
+
+    fn entry() -> Entry {
+        let (job, _outcome) = job(async |_| -> Unit<()> { Ok(()) });
+        Entry::new(job)
+    }
+
+    fn waiting() -> (mpsc::Sender<Entry>, Rc<Waiting>) {
+        let (queue, units) = mpsc::channel(9);
+        (queue, Rc::new(Waiting::new(units, PATIENCE)))
+    }
+
+    #[tokio::test]
+    async fn a_unit_waits_for_no_group_where_there_is_none() {
+        let (_queue, waiting) = waiting();
+        assert!(waiting.offer(entry()).now_or_never().flatten().is_some());
+        drop(waiting.begun());
+        assert!(waiting.offer(entry()).now_or_never().flatten().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_group_takes_in_who_waits_and_those_behind() {
+        let (queue, waiting) = waiting();
+        let _group = waiting.begun();
+        assert!(queue.try_send(entry()).is_ok());
+        let take = async { (waiting.take().is_some(), waiting.take().is_some()) };
+        let (given_back, taken) = tokio::join!(waiting.offer(entry()), take);
+        assert!(given_back.is_none());
+        assert_eq!(taken, (true, true));
+        assert!(waiting.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_next_group_begins_when_the_one_before_has_ended() {
+        let (_queue, waiting) = waiting();
+        let group = waiting.begun();
+        let mut offered = Box::pin(waiting.offer(entry()));
+        assert!((&mut offered).now_or_never().is_none());
+        drop(group);
+        assert!(offered.now_or_never().flatten().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_group_begins_beside_another_for_who_has_waited_since_it_came() {
+        let (_queue, units) = mpsc::channel(9);
+        let patience = Duration::from_millis(20);
+        let waiting = Rc::new(Waiting::new(units, patience));
+        let _group = waiting.begun();
+        let long_ago = entry();
+        sleep(patience * 2).await;
+        assert!(waiting.offer(long_ago).now_or_never().flatten().is_some());
+        let begun = Instant::now();
+        assert!(waiting.offer(entry()).await.is_some());
+        assert!(begun.elapsed() >= patience);
     }
 }

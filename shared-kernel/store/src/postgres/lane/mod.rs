@@ -20,8 +20,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::caution::Manner;
 use super::fault::is_rollback;
-use super::group::Waiting;
+use super::group::{Entry, Waiting};
 use super::session::{Extent, Link, Open, part, within};
 use super::target::{Purpose, Target};
 use super::{Fault, Session};
@@ -101,23 +102,21 @@ impl Lane {
 
     /// Runs jobs until nobody can bring any more, or `closing` and the queue is
     /// empty; then waits for those under way.
-    pub(super) async fn run(
-        &self,
-        jobs: mpsc::Receiver<Box<dyn Job>>,
-        closing: &CancellationToken,
-    ) {
-        let waiting = Rc::new(Waiting::new(jobs));
+    pub(super) async fn run(&self, jobs: mpsc::Receiver<Entry>, closing: &CancellationToken) {
+        let waiting = Rc::new(Waiting::new(jobs, self.line.options.group_wait));
         while let Ok(turn) = self.turns.clone().acquire_owned().await {
-            let Some(job) = waiting.next(closing).await else {
+            let Some(entry) = waiting.next(closing).await else {
                 break;
             };
-            let Some(job) = waiting.offer(job).await else {
+            let Some(job) = waiting.offer(entry).await else {
                 continue;
             };
+            let manner = self.manner(&waiting);
+            let under_way = (manner != Manner::Alone).then(|| waiting.begun());
             let (lane, waiting) = (self.clone(), waiting.clone());
             tokio::task::spawn_local(async move {
                 let _turn = turn;
-                lane.work(job, &waiting).await;
+                lane.work(job, manner, under_way, &waiting).await;
             });
         }
         drop(self.turns.acquire_many(self.size).await);
