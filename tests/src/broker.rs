@@ -58,15 +58,14 @@ impl Broker {
         let store = folder.path().to_str().expect("a path in UTF-8");
         let lines = lines.replace("STORE", store);
         let name = format!("throwaway-{:x}", rand::random::<u64>());
-        let configuration = format!("listen: \"127.0.0.1:-1\"\nserver_name: {name}\n{lines}\n");
+        let listen = free();
+        let configuration = format!("listen: \"{listen}\"\nserver_name: {name}\n{lines}\n");
         std::fs::write(folder.path().join("server.conf"), configuration).expect("written");
-        let process = spawn(&folder, None);
         let mut broker = Self {
+            process: spawn(&folder),
             folder,
-            process,
-            port: 0,
+            port: listen.port(),
         };
-        broker.port = broker.told_port().await;
         broker.answers().await;
         broker
     }
@@ -124,7 +123,7 @@ impl Broker {
     /// Starts it again on the same port, over what it has kept.
     pub async fn start_again(&mut self) {
         self.kill();
-        self.process = spawn(&self.folder, Some(self.port));
+        self.process = spawn(&self.folder);
         self.answers().await;
     }
 
@@ -140,23 +139,6 @@ impl Broker {
     pub async fn by_hand(&self) -> async_nats::jetstream::Context {
         let client = async_nats::connect(self.url()).await.expect("it answers");
         async_nats::jetstream::new(client)
-    }
-
-    /// The port that it says it has taken.
-    async fn told_port(&mut self) -> u16 {
-        let folder = self.folder.path().to_owned();
-        let name = format!("_{}.ports", self.process.id());
-        let url = self
-            .eventually("its port", || {
-                let mut files = std::fs::read_dir(&folder).ok()?.flatten();
-                let told = files.find(|file| file.file_name().to_string_lossy().ends_with(&name));
-                let text = std::fs::read_to_string(told?.path()).ok()?;
-                let ports: serde_json::Value = serde_json::from_str(&text).ok()?;
-                ports["nats"][0].as_str().map(str::to_owned)
-            })
-            .await;
-        let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
-        port.expect("a port")
     }
 
     async fn answers(&mut self) {
@@ -184,21 +166,16 @@ impl Broker {
     }
 }
 
-fn spawn(folder: &TempDir, port: Option<u16>) -> Child {
+fn spawn(folder: &TempDir) -> Child {
     let mut command = Command::new(server());
     command
         .arg("--config")
         .arg(folder.path().join("server.conf"))
-        .arg("--ports_file_dir")
-        .arg(folder.path())
         .arg("--log")
         .arg(folder.path().join("log"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    if let Some(port) = port {
-        command.arg("--port").arg(port.to_string());
-    }
     command.spawn().expect("nats-server starts")
 }
 
