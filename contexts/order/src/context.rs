@@ -81,6 +81,7 @@ pub fn build(deps: Deps) -> Result<OrderContext, BuildError> {
     });
     let auditor = OrderAuditor {
         store: needs.store.clone(),
+        clock: needs.clock.clone(),
         ids: needs.ids.clone(),
         inventory: ports.inventory,
         payment: ports.payment,
@@ -156,7 +157,7 @@ fn engine(
 }
 
 const READ_MODEL: Interest = Interest {
-    handler: "read_model",
+    handler: ReadModel::NAME,
     types: ReadModel::TYPES,
 };
 const FULFILMENT: Interest = Interest {

@@ -3,6 +3,7 @@
 //! over, and a second delivery finds nothing left to do.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use cleave_store::{Tx, Unit, portions};
 use cleave_vocabulary::{EventId, Timestamp};
@@ -15,6 +16,9 @@ use crate::sql::{self, execute, query, signed};
 pub struct Inbox;
 
 impl Inbox {
+    /// How long every inbox remembers, whatever its settings.
+    pub const REMEMBERS: Duration = Duration::from_hours(24);
+
     /// Which of `events` the handler has neither handled nor parked nor given up
     /// on. Asks for as many as the caller has the memory for; older events than
     /// the inbox remembers are always missing.

@@ -93,3 +93,31 @@ async fn what_is_broken_is_named() {
         )]
     );
 }
+
+/// Over a broker the outbox is settled before the read model has been told.
+#[tokio::test]
+async fn what_is_on_its_way_to_the_read_model_breaks_nothing_for_as_long_as_it_may_take() {
+    let world = World::open().await;
+    let tea = world.shop.sells("TEA", 450, 10);
+    world.place_and_wait(&body(&[(tea, 1)])).await;
+    world.quiet().await;
+    let behind = "UPDATE order_view SET status = 'pending'";
+    let disagrees = [(
+        "order_read_model_agrees_with_orders",
+        "it is paid; the read model says pending",
+    )];
+    tamper(world.store(), behind).await;
+    assert_eq!(broken(&world.audit().await), disagrees, "it has been told");
+    tamper(
+        world.store(),
+        "DELETE FROM inbox WHERE handler = 'read_model'",
+    )
+    .await;
+    assert_eq!(broken(&world.audit().await), [], "it is being told");
+    tamper(
+        world.store(),
+        "UPDATE outbox SET envelope = REPLACE(envelope, '\"time\":\"2', '\"time\":\"1')",
+    )
+    .await;
+    assert_eq!(broken(&world.audit().await), disagrees, "it never was");
+}

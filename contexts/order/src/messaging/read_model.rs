@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cleave_messaging::{EventHandler, HandleError, Handled};
+use cleave_messaging::{EventHandler, HandleError, Handled, Inbox, Outbox};
 use cleave_order_contract::events::{
     OrderCancelled, OrderConfirmed, OrderCreated, OrderDelivered, OrderPaid, OrderShipped,
 };
-use cleave_store::Tx;
-use cleave_vocabulary::{Envelope, Event};
+use cleave_store::{Tx, Unit};
+use cleave_vocabulary::{Envelope, Event, EventId, OrderId, Timestamp};
 
 use crate::application::{Whose, status_told_by};
 use crate::domain::Status;
@@ -21,6 +21,7 @@ pub(crate) struct ReadModel {
 }
 
 impl ReadModel {
+    pub(crate) const NAME: &'static str = "read_model";
     pub(crate) const TYPES: &'static [&'static str] = &[
         OrderCreated::TYPE,
         OrderConfirmed::TYPE,
@@ -29,9 +30,25 @@ impl ReadModel {
         OrderDelivered::TYPE,
         OrderCancelled::TYPE,
     ];
-}
 
-impl ReadModel {
+    /// Whether it has heard of all that happened to an order: what is still on its
+    /// way, in the outbox or on the bus, breaks nothing. What was settled longer ago
+    /// than an inbox may remember is on its way no more.
+    pub(crate) async fn has_heard_of(tx: &Tx, order: OrderId, now: Timestamp) -> Unit<bool> {
+        let settled = Outbox::settled(tx).await?;
+        let oldest = now.minus(Inbox::REMEMBERS);
+        let events = Outbox::of_subject(tx, &order.to_string(), 0).await?;
+        let own = events
+            .iter()
+            .filter(|(_, event)| Self::TYPES.contains(&&*event.kind));
+        let may_be_on_their_way: Vec<EventId> = own
+            .filter(|(seq, event)| *seq > settled || event.time > oldest)
+            .map(|(_, event)| event.id)
+            .collect();
+        let missing = Inbox::missing(tx, Self::NAME, &may_be_on_their_way).await?;
+        Ok(missing.is_empty())
+    }
+
     /// What an event says; none where it is of a type unknown here.
     fn read(event: &Envelope) -> Result<Option<(Status, Seen)>, HandleError> {
         let Some(status) = status_told_by(&event.kind) else {

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cleave_hosting::{AuditCheck, Audited as Outcome, Auditor, Seen};
 use cleave_inventory_contract::port::{GetHoldings, HoldingState, InventoryPort};
-use cleave_messaging::Outbox;
 use cleave_payment_contract::port::{GetStatements, PaymentPort, Statement};
 use cleave_saga::Engine;
-use cleave_store::{Store, Tx, Unit, UnitError};
-use cleave_vocabulary::{CallContext, Failure, FailureKind, IdSource, Money, OrderId, PortError};
+use cleave_store::{Store, UnitError};
+use cleave_vocabulary::{
+    CallContext, Clock, Failure, FailureKind, IdSource, Money, OrderId, PortError,
+};
 
 use crate::domain::Status;
+use crate::messaging::ReadModel;
 use crate::persistence::{self as rows, Audited};
 
 /// Orders looked at together, and asked about in one call.
@@ -27,6 +29,7 @@ const VIEWED_PAGE: i64 = 1_000;
 
 pub(crate) struct OrderAuditor {
     pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) inventory: Arc<dyn InventoryPort>,
     pub(crate) payment: Arc<dyn PaymentPort>,
@@ -51,14 +54,6 @@ impl Auditor for OrderAuditor {
         self.every_saga_is_owned(&mut checks).await?;
         Ok(checks.into_list())
     }
-}
-
-/// Whether the read model has heard of all that happened to an order: it is fed
-/// by events, and what is still on its way breaks nothing.
-async fn heard_of(tx: &Tx, order: OrderId) -> Unit<bool> {
-    let settled = Outbox::settled(tx).await?;
-    let on_their_way = Outbox::of_subject(tx, &order.to_string(), settled).await?;
-    Ok(on_their_way.is_empty())
 }
 
 /// Something that seems to break an invariant.
@@ -134,13 +129,15 @@ impl OrderAuditor {
                 viewed,
                 detail,
             } = broken_by;
+            let now = self.clock.now();
             let holds = self.store.read(async move |tx| {
                 let same = rows::unchanged(tx, order, version).await?;
                 if !same || check != Check::View {
                     return Ok(same);
                 }
                 // It may have heard of everything since the page was read.
-                Ok(heard_of(tx, order).await? && rows::viewed_as(tx, order).await? == viewed)
+                let heard = ReadModel::has_heard_of(tx, order, now).await?;
+                Ok(heard && rows::viewed_as(tx, order).await? == viewed)
             });
             if holds.await.map_err(broken)? {
                 checks.violated(check, &order, detail);

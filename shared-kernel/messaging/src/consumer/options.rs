@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backoff::Backoff;
+use crate::inbox::Inbox;
 
 /// The settings of `bus.consumer`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl ConsumerOptions {
             let rule = "must not be shorter than bus.consumer.backoff";
             return Err(format!("bus.consumer.backoff_limit {rule}"));
         }
-        if self.inbox_retention < Duration::from_hours(24) {
+        if self.inbox_retention < Inbox::REMEMBERS {
             return Err("bus.consumer.inbox_retention must be 24h or longer: what is forgotten could be handled again".to_owned());
         }
         Ok(())
