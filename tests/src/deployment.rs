@@ -55,7 +55,7 @@ pub fn free() -> SocketAddr {
     }
 }
 
-const PORTS: Range<u16> = 12_000..32_000;
+const PORTS: Range<u16> = 12_000..20_000;
 
 impl Deployment {
     /// Starts a process for each part; the first is the front that clients ask.
