@@ -60,7 +60,7 @@ pub(super) async fn moved(others: &Others, asked: &Asked, own: Response, next: N
     let tell = async |peer: &Peer| match at(peer, &keyless).await {
         Some(answer) => {
             let has_none = answer.status() == StatusCode::NOT_FOUND && context.is_none();
-            answer.status() == StatusCode::OK || has_none || is_oneself(&answer)
+            answer.status() == StatusCode::OK || has_none || is_oneself(answer.status())
         }
         None => false,
     };
@@ -76,7 +76,7 @@ async fn judged(peers: &[Peer], asked: &Asked) -> Result<Option<Response>, Vec<S
     let mut silent = Vec::new();
     for peer in peers {
         match at(peer, asked).await {
-            Some(answer) if is_oneself(&answer) => {}
+            Some(answer) if is_oneself(answer.status()) => {}
             Some(answer) if answer.status() == StatusCode::NOT_FOUND => {}
             Some(answer) => return Ok(Some(answer)),
             None => silent.extend_from_slice(&peer.names),
@@ -121,7 +121,7 @@ pub(super) async fn listed(others: &Others, asked: &Asked, whole: &mut Page) {
         let told = async {
             let answer = peer.process.ask_at(&peer.base, asked.request());
             match answer.await.ok()? {
-                answer if is_oneself(&answer) => Some(Page::default()),
+                answer if is_oneself(answer.status()) => Some(Page::default()),
                 answer if answer.status() == StatusCode::OK => page(answer).await,
                 _ => None,
             }

@@ -14,7 +14,7 @@ use utoipa::openapi::OpenApi;
 
 use super::settings::ForwardSettings;
 use crate::host::Condition;
-use crate::internal::{DOCUMENT, SERVICE_TOKEN, STANDING, Standing};
+use crate::internal::{ASKER, DOCUMENT, SERVICE_TOKEN, STANDING, Standing, is_oneself};
 use crate::topology::{GATEWAY, Links};
 
 /// Who does not say within this time how it stands is away.
@@ -63,6 +63,14 @@ pub struct Stand {
     pub base: String,
     /// What it said; none where it does not answer.
     pub standing: Option<Standing>,
+}
+
+/// What a process tells of how it stands.
+enum Told {
+    Standing(Standing),
+    /// It is the one that asked.
+    Oneself,
+    Nothing,
 }
 
 /// A process that has something for itself alone, whichever contexts it hosts.
@@ -149,20 +157,37 @@ impl Others {
 
     /// How each of them stands, and of replicas each, all asked now.
     pub async fn standings(&self) -> Vec<Stand> {
-        let replicas = self.iter().flat_map(|process| {
+        self.standings_of(&self.0.processes).await
+    }
+
+    /// The same of the replicas of what is here, without this process.
+    pub async fn standings_of_replicas(&self) -> Vec<Stand> {
+        self.standings_of(&self.0.replicas).await
+    }
+
+    async fn standings_of(&self, processes: &[Arc<Process>]) -> Vec<Stand> {
+        let replicas = processes.iter().flat_map(|process| {
             let bases = process.base.split(',').enumerate();
             bases.map(move |(index, base)| (process.clone(), index + 1, base.to_owned()))
         });
         let ask = async |(process, number, base): (Arc<Process>, usize, String)| {
-            let standing = process.told_at(&base, STANDING).await;
-            Stand {
+            let standing = match process.stands_at(&base, self.own_name()).await {
+                Told::Oneself => return None,
+                Told::Nothing => None,
+                Told::Standing(standing) => Some(standing),
+            };
+            Some(Stand {
                 process,
                 number,
                 base,
                 standing,
-            }
+            })
         };
-        join_all(replicas.map(ask)).await
+        join_all(replicas.map(ask))
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// The document of the public operations of each, asked now.
@@ -196,15 +221,25 @@ impl Process {
         self.known(told.await)
     }
 
-    /// What one of its replicas tells there.
-    async fn told_at<T: DeserializeOwned>(&self, base: &str, path: &str) -> Option<T> {
-        let asked = self.replicas.client().get(format!("{base}{path}"));
-        let asked = asked.header(SERVICE_TOKEN, self.token().ok()?);
-        let told = async {
-            let answer = asked.timeout(PATIENCE).send().await;
-            read(answer.map_err(|error| error.without_url().to_string())?).await
+    /// How one of its replicas says that it stands.
+    async fn stands_at(&self, base: &str, asker: Option<&HeaderValue>) -> Told {
+        let Ok(token) = self.token() else {
+            return Told::Nothing;
         };
-        self.known(told.await)
+        let asked = self.replicas.client().get(format!("{base}{STANDING}"));
+        let mut asked = asked.header(SERVICE_TOKEN, token).timeout(PATIENCE);
+        if let Some(name) = asker {
+            asked = asked.header(ASKER, name);
+        }
+        let told = async {
+            let answer = asked.send().await;
+            let answer = answer.map_err(|error| error.without_url().to_string())?;
+            if is_oneself(answer.status()) {
+                return Ok(Told::Oneself);
+            }
+            Ok(Told::Standing(read(answer).await?))
+        };
+        self.known(told.await).unwrap_or(Told::Nothing)
     }
 
     fn known<T>(&self, told: Result<T, String>) -> Option<T> {

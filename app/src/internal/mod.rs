@@ -49,10 +49,11 @@ pub fn router(
             None => ports.merge(not_here(name)),
         };
     }
-    let ops = match parts.others.own_name() {
-        Some(name) => ops.layer(from_fn_with_state(name.clone(), oneself::told)),
-        None => ops,
-    };
+    let (mut ops, mut told) = (ops, standing::routes(readiness.clone()));
+    if let Some(name) = parts.others.own_name() {
+        let oneself = from_fn_with_state(name.clone(), oneself::told);
+        (ops, told) = (ops.layer(oneself.clone()), told.layer(oneself));
+    }
     let apis = contexts.iter().map(|context| context.api.clone());
     let api = apis.fold(OpenApiRouter::default().merge(ops), OpenApiRouter::merge);
     let (public, operations) = api.split_for_parts();
@@ -60,7 +61,7 @@ pub fn router(
         .iter()
         .filter(|name| !contexts.iter().any(|it| it.name == **name));
     let public = absent.fold(public, |public, name| public.merge(not_served(name)));
-    let told = standing::routes(readiness.clone(), operations);
+    let told = told.merge(standing::document(operations));
     let forwarded = Lock::new(services, GATEWAY);
     let locked = from_fn_with_state(forwarded, lock::service_header);
     let public = gateway::behind_inner_door(public, parts).layer(locked.clone());

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 /// Carries the name.
 pub const ASKER: HeaderName = HeaderName::from_static("cleave-asker");
 
-/// Middleware around the operators' routes.
+/// Middleware around what replicas ask each other for.
 pub(super) async fn told(State(own): State<HeaderValue>, request: Request, next: Next) -> Response {
     if request.headers().get(ASKER) == Some(&own) {
         let detail = "This process has asked itself.";
@@ -20,7 +20,7 @@ pub(super) async fn told(State(own): State<HeaderValue>, request: Request, next:
     next.run(request).await
 }
 
-/// Whether who answered is who asked.
-pub fn is_oneself(answer: &Response) -> bool {
-    answer.status() == StatusCode::LOOP_DETECTED
+/// Whether who answers with this is who asked.
+pub fn is_oneself(status: StatusCode) -> bool {
+    status == StatusCode::LOOP_DETECTED
 }

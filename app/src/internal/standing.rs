@@ -48,11 +48,14 @@ impl Standing {
     }
 }
 
-/// Both addresses; `told` is what the process's public operations are.
-pub(super) fn routes(readiness: Readiness, told: OpenApi) -> Router {
-    Router::new()
-        .route(STANDING, get(standing).with_state(readiness))
-        .route(DOCUMENT, get(operations).with_state(Arc::new(told)))
+/// How it stands.
+pub(super) fn routes(readiness: Readiness) -> Router {
+    Router::new().route(STANDING, get(standing).with_state(readiness))
+}
+
+/// What its public operations are.
+pub(super) fn document(told: OpenApi) -> Router {
+    Router::new().route(DOCUMENT, get(operations).with_state(Arc::new(told)))
 }
 
 /// The public operations of the contexts that are here.

@@ -121,7 +121,9 @@ pub(super) async fn get_topology(State(ops): State<Ops>, _: Admin) -> Json<Topol
         items.push(PlacementBody::here(placement, &condition));
         degraded.extend(condition.is_degraded().then_some(placement.context));
     }
-    for stand in ops.others.standings().await {
+    let (elsewhere, replicas) =
+        tokio::join!(ops.others.standings(), ops.others.standings_of_replicas());
+    for stand in elsewhere.into_iter().chain(replicas) {
         for &context in &stand.process.contexts {
             let condition = stand.condition(context);
             let condition = condition.as_ref();

@@ -124,6 +124,35 @@ async fn each_replica_is_told_of_by_itself() {
     assert_eq!(ready.body["unanswered"], both);
 }
 
+/// A replica does not know which of the addresses is its own, and finds out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_tells_of_itself_and_of_the_others() {
+    let all = CONTEXTS.join(",");
+    let mut deployment = Deployment::start_on_postgres(&[&all, &all], &[]).await;
+    let admin = deployment.admin().await;
+    for (own, other) in [(0, 1), (1, 0)] {
+        let client = deployment.client(own);
+        let topology = client.get("/api/v1/ops/topology", &admin).await.body;
+        let items = topology["items"].as_array().expect("items");
+        assert_eq!(items.len(), 2 * CONTEXTS.len(), "{topology:#}");
+        for (rows, context) in items.chunks(2).zip(CONTEXTS) {
+            assert_eq!(rows[0]["context"], context);
+            assert_eq!(rows[0]["transport"], "local");
+            let row = json!({
+                "context": context, "process": deployment.internal(other),
+                "transport": "http", "health": "ready", "version": rows[0]["version"],
+            });
+            assert_eq!(rows[1], row);
+        }
+    }
+    deployment.kill(1);
+    let client = deployment.client(0);
+    let topology = client.get("/api/v1/ops/topology", &admin).await.body;
+    assert_eq!(topology["items"][0]["health"], "ready");
+    assert_eq!(topology["items"][1]["health"], "failing");
+    assert_eq!(topology["unanswered"], json!(CONTEXTS));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_breaker_is_moved_in_every_replica_and_who_missed_it_is_named() {
     let front = "user,inventory,payment,shipping,notification";
