@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::{Info, Stream};
 use cleave_messaging::{Subscription, family};
 use futures::StreamExt;
@@ -12,6 +13,9 @@ use futures::StreamExt;
 use crate::drift::change;
 use crate::streams::Made;
 use crate::{NatsError, NatsOptions, limits, names};
+
+/// How often a consumer is looked for that others replace meanwhile.
+const LOOKS: usize = 20;
 
 /// What one handler wants of one part of a stream.
 pub(crate) struct Part {
@@ -61,8 +65,17 @@ impl Part {
         existing: &[String],
         last: u64,
     ) -> Result<(), NatsError> {
-        if let Some(newest) = self.newest(existing) {
-            return self.renew(stream, newest).await;
+        let mut newest = self.newest(existing);
+        for _ in 0..LOOKS {
+            let Some(generation) = newest else { break };
+            if self.renew(stream, generation).await? {
+                return Ok(());
+            }
+            // Who reads has made the next and deleted it, since it was listed.
+            newest = self.newest(&consumers(stream).await?);
+        }
+        if let Some(generation) = newest {
+            return Err(self.gone(generation));
         }
         // Whoever else makes it at this moment gives it the same name.
         let first = Made::of(stream).generation();
@@ -105,31 +118,48 @@ impl Part {
         );
     }
 
-    /// Makes the next generation where the newest is not as it is wanted.
-    async fn renew(&self, stream: &Stream<Info>, newest: u64) -> Result<(), NatsError> {
-        let info = self.info(stream, newest).await?;
+    /// Makes the next generation where the newest is not as it is wanted. False where
+    /// that one is gone.
+    async fn renew(&self, stream: &Stream<Info>, newest: u64) -> Result<bool, NatsError> {
+        let Some(info) = self.info(stream, newest).await? else {
+            return Ok(false);
+        };
         let changes = self.changes(&info.config);
         if changes.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         tracing::info!(consumer = info.name, changed = %changes.join(", "), "a consumer is followed by one that is up to date");
         let from = behind(info.ack_floor.stream_sequence);
         let Err(error) = self.make(stream, newest + 1, from).await else {
-            return Ok(());
+            return Ok(true);
         };
         // Another process may have been faster.
         let made = self.newest(&consumers(stream).await?);
-        made.filter(|made| *made > newest).map(drop).ok_or(error)
+        made.filter(|made| *made > newest)
+            .map(|_| true)
+            .ok_or(error)
     }
 
+    /// A consumer that was there a moment ago; none where it is there no more.
     async fn info(
         &self,
         stream: &Stream<Info>,
         generation: u64,
-    ) -> Result<consumer::Info, NatsError> {
+    ) -> Result<Option<consumer::Info>, NatsError> {
         let name = format!("{}{generation}", self.base);
-        let info = stream.consumer_info(&name).await;
-        info.map_err(NatsError::other)
+        match stream.consumer_info(&name).await {
+            Ok(info) => Ok(Some(info)),
+            Err(error) => match error.kind() {
+                // While one is being deleted, servers answer with nothing that is known.
+                ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::Request => Ok(None),
+                _ => Err(NatsError::other(error)),
+            },
+        }
+    }
+
+    fn gone(&self, generation: u64) -> NatsError {
+        let name = format!("{}{generation}", self.base);
+        NatsError::Other(format!("the consumer {name} was deleted by another"))
     }
 
     /// How a consumer that exists differs from what is wanted.
@@ -159,6 +189,7 @@ impl Part {
 
     async fn after(&self, stream: &Stream<Info>, newest: u64) -> Result<PullConsumer, NatsError> {
         let info = self.info(stream, newest).await?;
+        let info = info.ok_or_else(|| self.gone(newest))?;
         let fits = self.changes(&info.config).is_empty();
         if fits && info.delivered.consumer_sequence == 0 {
             let consumer = stream.get_consumer(&info.name).await;

@@ -64,6 +64,8 @@ pub(super) async fn demand_sound(client: &Client, admin: &str, ann: &str, orders
         if about_orders >= expected && !waiting {
             break told;
         }
+        let waited = begun.elapsed() < END * 2;
+        assert!(waited, "{about_orders} of {expected} were told of");
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
     let mut seen = BTreeSet::new();

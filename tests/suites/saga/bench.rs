@@ -2,7 +2,7 @@
 //! waits for it, and an engine that can be stopped, crashed and started again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cleave_saga::{
     Begin, Engine, EngineOptions, EngineParts, Exhausted, LogEntry, SagaStatus, SagaView,
@@ -214,11 +214,13 @@ impl Bench {
         id: SagaId,
         looks: impl Fn(&SagaView) -> bool,
     ) -> SagaView {
+        let begun = Instant::now();
         loop {
             let view = self.view(engine, id).await;
             if looks(&view) {
                 return view;
             }
+            assert!(begun.elapsed() < PATIENCE, "it never did: {view:?}");
             self.pass_time(&view);
             tokio::task::yield_now().await;
         }
@@ -372,6 +374,9 @@ pub(super) fn subject(id: SagaId) -> String {
 pub(super) fn in_backoff(view: &SagaView) -> bool {
     view.status == SagaStatus::Waiting && view.next_attempt_at.is_some()
 }
+
+/// How long a saga may take, by the real clock, to look as it should.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Long enough for every lease to have lapsed.
 pub(super) const LAPSE: Duration = Duration::from_secs(31);

@@ -93,6 +93,30 @@ async fn consumers_of_no_handler_are_told_with_what_waits_for_them() {
     assert_eq!(left.remedy, remedy);
 }
 
+/// Each who begins to read makes a consumer that follows the last, and deletes that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_starts_while_others_take_a_consumer_from_each_other() {
+    let (broker, sample) = (Broker::start().await, Sample::default());
+    let one = NatsOptions {
+        partitions: 1,
+        ..options(&broker)
+    };
+    made(&one, &sample).await;
+    let (starting, wanted) = (open(one.clone()).await, [wanted(&sample)]);
+    let taking = async {
+        for _ in 0..50 {
+            made(&one, &sample).await;
+        }
+    };
+    tokio::pin!(taking);
+    loop {
+        tokio::select! {
+            () = &mut taking => break,
+            announced = starting.announce(&wanted) => announced.expect("announced"),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waited_while_nobody_listened_comes_first() {
     let (broker, sample) = (Broker::start().await, Sample::default());
