@@ -99,6 +99,7 @@ impl Bench {
     }
 
     async fn over(store: Store, setup: Setup, folder: TempDir) -> Self {
+        log_what_goes_wrong();
         let migrated = store.migrate::<cleave_migrations::order::Migrator>().await;
         migrated.expect("migrates");
         let told = async |tx: &Tx| -> Unit<()> {
@@ -363,6 +364,13 @@ impl Bench {
             "{case}: {told:?}"
         );
     }
+}
+
+/// Has what engines complain of shown with a test that fails.
+fn log_what_goes_wrong() {
+    let shown = tracing_subscriber::fmt().with_env_filter("warn,cleave_saga=debug");
+    // Another test was the first.
+    let _ = shown.with_test_writer().try_init();
 }
 
 /// What the errand is about.

@@ -291,6 +291,7 @@ impl<T: Data> Driver<T> {
             };
             tries += 1;
             if self.is_worth_another(&error, tries) {
+                tracing::debug!(saga = %self.live.id, %error, tries, "a commit is tried again");
                 let wait = COMMIT_BACKOFF.saturating_mul(1 << (tries - 1).min(16));
                 self.core.clock.sleep(wait.min(COMMIT_BACKOFF_LIMIT)).await;
                 continue;
