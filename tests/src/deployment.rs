@@ -3,13 +3,13 @@
 //! deployment's own carries their events. Each can be killed and started again
 //! where it was.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Range;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use cleave::topology::CONTEXTS;
+use parking_lot::Mutex;
 use reqwest::Method;
 use tempfile::TempDir;
 
@@ -44,12 +44,19 @@ struct Part {
 
 /// An address for a process that is yet to start. Below the ports that the system
 /// gives to whoever asks for any, so that nobody takes it meanwhile, and another one
-/// each time.
+/// each time. By chance, and not one after the other: two runs at once would go
+/// through the same ones side by side.
 pub fn free() -> SocketAddr {
-    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock();
+    if given.len() > PORTS.len() / 2 {
+        given.clear();
+    }
     loop {
-        let port = PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+        let port = rand::random_range(PORTS);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port))
+            && given.insert(port)
+        {
             return listener.local_addr().expect("an address");
         }
     }
