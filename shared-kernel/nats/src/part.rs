@@ -65,17 +65,8 @@ impl Part {
         existing: &[String],
         last: u64,
     ) -> Result<(), NatsError> {
-        let mut newest = self.newest(existing);
-        for _ in 0..LOOKS {
-            let Some(generation) = newest else { break };
-            if self.renew(stream, generation).await? {
-                return Ok(());
-            }
-            // Who reads has made the next and deleted it, since it was listed.
-            newest = self.newest(&consumers(stream).await?);
-        }
-        if let Some(generation) = newest {
-            return Err(self.gone(generation));
+        if self.bring_up_to_date(stream, existing).await? {
+            return Ok(());
         }
         // Whoever else makes it at this moment gives it the same name.
         let first = Made::of(stream).generation();
@@ -118,6 +109,26 @@ impl Part {
         );
     }
 
+    /// Renews the newest of those that exist; false where none does.
+    async fn bring_up_to_date(
+        &self,
+        stream: &Stream<Info>,
+        existing: &[String],
+    ) -> Result<bool, NatsError> {
+        let mut newest = self.newest(existing);
+        for _ in 0..LOOKS {
+            let Some(generation) = newest else {
+                return Ok(false);
+            };
+            if self.renew(stream, generation).await? {
+                return Ok(true);
+            }
+            // Who reads has made the next and deleted it, since it was listed.
+            newest = self.newest(&consumers(stream).await?);
+        }
+        newest.map_or(Ok(false), |generation| Err(self.gone(generation)))
+    }
+
     /// Makes the next generation where the newest is not as it is wanted. False where
     /// that one is gone.
     async fn renew(&self, stream: &Stream<Info>, newest: u64) -> Result<bool, NatsError> {
@@ -146,8 +157,7 @@ impl Part {
         stream: &Stream<Info>,
         generation: u64,
     ) -> Result<Option<consumer::Info>, NatsError> {
-        let name = format!("{}{generation}", self.base);
-        match stream.consumer_info(&name).await {
+        match stream.consumer_info(self.name(generation)).await {
             Ok(info) => Ok(Some(info)),
             Err(error) => match error.kind() {
                 // While one is being deleted, servers answer with nothing that is known.
@@ -158,8 +168,10 @@ impl Part {
     }
 
     fn gone(&self, generation: u64) -> NatsError {
-        let name = format!("{}{generation}", self.base);
-        NatsError::Other(format!("the consumer {name} was deleted by another"))
+        let name = self.name(generation);
+        NatsError::Other(format!(
+            "it tells nothing of the consumer {name}, which others may have deleted"
+        ))
     }
 
     /// How a consumer that exists differs from what is wanted.
@@ -205,7 +217,7 @@ impl Part {
         generation: u64,
         from: DeliverPolicy,
     ) -> Result<PullConsumer, NatsError> {
-        let name = format!("{}{generation}", self.base);
+        let name = self.name(generation);
         let made = stream.create_consumer(self.wanted(generation, from)).await;
         made.map_err(|error| {
             let stream = &stream.cached_info().config.name;
@@ -215,7 +227,7 @@ impl Part {
 
     fn wanted(&self, generation: u64, from: DeliverPolicy) -> Config {
         Config {
-            durable_name: Some(format!("{}{generation}", self.base)),
+            durable_name: Some(self.name(generation)),
             deliver_policy: from,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.options.ack_wait,
@@ -224,6 +236,10 @@ impl Part {
             max_ack_pending: self.max_ack_pending(),
             ..Config::default()
         }
+    }
+
+    fn name(&self, generation: u64) -> String {
+        format!("{}{generation}", self.base)
     }
 
     fn max_ack_pending(&self) -> i64 {
