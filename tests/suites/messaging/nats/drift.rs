@@ -12,7 +12,7 @@ use cleave_tests::broker::Broker;
 use futures::StreamExt;
 
 use super::streams::{made, send, wanted};
-use super::{open, options, try_open};
+use super::{in_one_part, open, options, try_open};
 
 /// As the broker's own tools look at it.
 async fn look(broker: &Broker) -> Context {
@@ -136,13 +136,6 @@ async fn consumers(at: &Context) -> Vec<(String, String, i64, Duration)> {
         .collect();
     all.sort();
     all
-}
-
-fn in_one_part(broker: &Broker) -> NatsOptions {
-    NatsOptions {
-        partitions: 1,
-        ..options(broker)
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,13 @@ fn options(broker: &Broker) -> NatsOptions {
     }
 }
 
+fn in_one_part(broker: &Broker) -> NatsOptions {
+    NatsOptions {
+        partitions: 1,
+        ..options(broker)
+    }
+}
+
 async fn try_open(options: NatsOptions) -> Result<Arc<dyn EventBus>, NatsError> {
     let instance = Sample::default().name("instance");
     let bus = NatsBus::open(options, instance, Arc::new(SystemClock)).await?;
@@ -44,10 +51,7 @@ async fn open(options: NatsOptions) -> Arc<dyn EventBus> {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_every_bus_promises() {
     let broker = Broker::start().await;
-    let one = NatsOptions {
-        partitions: 1,
-        ..options(&broker)
-    };
+    let one = in_one_part(&broker);
     conformance::run(async || open(one.clone()).await, IN_HAND).await;
 }
 

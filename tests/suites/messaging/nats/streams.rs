@@ -9,7 +9,7 @@ use cleave_nats::{NatsError, NatsOptions};
 use cleave_tests::broker::Broker;
 use futures::StreamExt;
 
-use super::{open, options, try_open};
+use super::{in_one_part, open, options, try_open};
 
 pub(super) fn wanted(sample: &Sample) -> Subscription {
     Subscription {
@@ -65,10 +65,7 @@ async fn an_event_that_the_broker_can_not_take_is_told_with_its_size() {
 #[tokio::test(flavor = "multi_thread")]
 async fn consumers_of_no_handler_are_told_with_what_waits_for_them() {
     let (broker, sample) = (Broker::start().await, Sample::default());
-    let one = NatsOptions {
-        partitions: 1,
-        ..options(&broker)
-    };
+    let one = in_one_part(&broker);
     let bus = open(one).await;
     let gone = Subscription {
         consumer: sample.name("gone"),
@@ -97,10 +94,7 @@ async fn consumers_of_no_handler_are_told_with_what_waits_for_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_starts_while_others_take_a_consumer_from_each_other() {
     let (broker, sample) = (Broker::start().await, Sample::default());
-    let one = NatsOptions {
-        partitions: 1,
-        ..options(&broker)
-    };
+    let one = in_one_part(&broker);
     made(&one, &sample).await;
     let (starting, wanted) = (open(one.clone()).await, [wanted(&sample)]);
     let taking = async {
