@@ -135,15 +135,16 @@ async fn a_table_or_a_right_that_is_missing_shows_in_the_health() {
 
 #[tokio::test]
 async fn a_server_short_of_memory_or_disk_is_tried_again_and_then_called_unreachable() {
-    let options = PostgresOptions {
-        patience: Duration::from_millis(1500),
+    let patience = |patience| PostgresOptions {
+        patience,
         ..PostgresOptions::default()
     };
     for code in ["53200", "53400", "58030"] {
-        let (store, _) = bench(options.clone()).await;
+        let (store, url) = bench(patience(Duration::from_mins(1))).await;
         let (passing, runs) = trip(&store, Trips { code, times: 2 }).await;
         passing.expect("kept");
         assert_eq!((runs, count(&store, "a").await), (3, 1), "{code}");
+        let store = open(&url, patience(Duration::from_millis(500))).await;
         let (lasting, _) = trip(&store, Trips { code, times: 1000 }).await;
         let lasting = error(lasting);
         assert!(

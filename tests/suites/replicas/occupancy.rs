@@ -172,8 +172,8 @@ async fn who_listens_is_woken_and_a_store_closes_while_its_server_says_nothing()
     let options = PostgresOptions {
         look_every: Duration::from_millis(1),
         poll: Duration::from_millis(20),
-        connect_timeout: Duration::from_secs(2),
-        statement_timeout: Duration::from_secs(1),
+        connect_timeout: Duration::from_secs(3),
+        statement_timeout: Duration::from_secs(4),
         ..PostgresOptions::default()
     };
     let url = format!("{head}@{}/{rest}", link.address);
@@ -190,9 +190,9 @@ async fn who_listens_is_woken_and_a_store_closes_while_its_server_says_nothing()
             heard.notified().await;
         }
     };
-    let woken = tokio::time::timeout(Duration::from_millis(1800), woken).await;
+    let woken = tokio::time::timeout(Duration::from_secs(6), woken).await;
     woken.expect("the look that waits is in nobody's way");
-    let closed = tokio::time::timeout(Duration::from_secs(20), store.close()).await;
+    let closed = tokio::time::timeout(Duration::from_mins(1), store.close()).await;
     closed.expect("it waits for no goodbye");
 }
 
