@@ -306,7 +306,8 @@ pub async fn refuses_a_second_consumer_of_one_name(bus: Bus) {
 }
 
 /// Who subscribes again gets what was published in between and what the stream
-/// before left unsettled, in order.
+/// before left unsettled, in order. What was settled at the last moment may come
+/// before it once more.
 pub async fn goes_on_where_a_consumer_stood(bus: Bus) {
     let sample = Sample::default();
     let mut stream = sample.subscribe(&bus, "back").await;
@@ -320,7 +321,11 @@ pub async fn goes_on_where_a_consumer_stood(bus: Bus) {
     send(&bus, &third).await;
     let mut stream = sample.subscribe(&bus, "back").await;
     for event in [&second, &third] {
-        let delivery = next(&mut stream).await;
+        let mut delivery = next(&mut stream).await;
+        if delivery.envelope.id == first.id {
+            delivery.settle(Settle::Ack);
+            delivery = next(&mut stream).await;
+        }
         assert_eq!(delivery.envelope.id, event.id);
         delivery.settle(Settle::Ack);
     }

@@ -13,6 +13,8 @@ use super::bench::{Bench, LAPSE, Running, Setup};
 use super::provider::Act;
 
 const WRONG: Duration = Duration::from_mins(10);
+/// How long a statement may wait for a lock.
+const WAIT: Duration = Duration::from_mins(1);
 
 fn shared() -> Setup {
     Setup {
@@ -34,6 +36,8 @@ async fn open(url: &str, clock: OwnClock) -> Store {
     let options = PostgresOptions {
         clock,
         clock_tolerance: WRONG * 2,
+        lock_timeout: WAIT,
+        statement_timeout: WAIT,
         ..PostgresOptions::default()
     };
     let store = Store::open_postgres("saga", url, &options).await;
@@ -110,8 +114,7 @@ async fn sagas_that_are_due_do_not_wait_for_one_that_somebody_holds() {
             settled(&bench, &heir, *id, Duration::ZERO).await;
         }
     };
-    // Less than the wait for a lock may take.
-    let others = tokio::time::timeout(Duration::from_secs(4), others).await;
+    let others = tokio::time::timeout(WAIT / 2, others).await;
     others.expect("they are claimed at once");
     let free = holder.execute("ROLLBACK").await;
     free.expect("let go of");
