@@ -7,17 +7,28 @@ use crate::StepPolicy;
 
 /// The wait after the `failures`th failure: anything from nothing to the doubled backoff.
 pub(crate) fn wait(policy: &StepPolicy, failures: u32, luck: u64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(31);
-    let ceiling = policy
-        .backoff
-        .saturating_mul(1 << doublings)
-        .min(policy.backoff_limit);
-    part(ceiling, luck)
+    part(ceiling(policy, failures), luck)
 }
 
-/// The wait once the attempts are used up: the upper half of the longest backoff.
+/// The wait once the attempts are used up: the upper half of the doubled backoff. Who
+/// was away for a moment is asked again soon; who stays away, ever more rarely.
+pub(crate) fn patient(policy: &StepPolicy, failures: u32, luck: u64) -> Duration {
+    upper_half(ceiling(policy, failures), luck)
+}
+
+/// The upper half of the longest backoff, where no failures are counted.
 pub(crate) fn longest(policy: &StepPolicy, luck: u64) -> Duration {
-    let half = policy.backoff_limit / 2;
+    upper_half(policy.backoff_limit, luck)
+}
+
+fn ceiling(policy: &StepPolicy, failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(31);
+    let doubled = policy.backoff.saturating_mul(1 << doublings);
+    doubled.min(policy.backoff_limit)
+}
+
+fn upper_half(ceiling: Duration, luck: u64) -> Duration {
+    let half = ceiling / 2;
     half.saturating_add(part(half, luck))
 }
 
@@ -57,6 +68,9 @@ mod tests {
     #[test]
     fn jitter_is_full_before_exhaustion_and_half_after() {
         assert_eq!(wait(&policy(), 3, 0), Duration::ZERO);
+        assert_eq!(patient(&policy(), 3, 0), Duration::from_millis(200));
+        assert_eq!(patient(&policy(), 3, 200_000), Duration::from_millis(400));
+        assert_eq!(patient(&policy(), 99, 0), longest(&policy(), 0));
         assert_eq!(longest(&policy(), 0), Duration::from_secs(1));
         assert!((0..9_999).all(|luck| longest(&policy(), luck * 991) <= policy().backoff_limit));
     }

@@ -42,7 +42,7 @@ pub enum StepKind {
 pub enum Exhausted {
     /// Undo what was done.
     Compensate,
-    /// Wait, trying again at the longest backoff, until it works or the saga is cancelled.
+    /// Wait, trying again with backoff, until it works or the saga is cancelled.
     Wait,
 }
 

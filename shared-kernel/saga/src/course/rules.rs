@@ -112,7 +112,7 @@ impl Course<'_> {
                 .telling(Hook::Refused(refusal))
                 .after(line);
         }
-        let wait = backoff::longest(policy, self.now.luck);
+        let wait = backoff::patient(policy, self.at.tries, self.now.luck);
         let waits = self.wait(State::Failed, wait, error);
         if self.quiet(self.at) {
             waits
