@@ -1,7 +1,7 @@
 //! The whole program in motion: contexts, gateway and listener, from start to
 //! orderly stop. `serve`, the embedded replay and the suites all run this.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -103,16 +103,14 @@ impl Service {
 
     /// What to do next, for whoever has just started the demo.
     pub async fn welcome(&self) -> String {
-        let url = format!(
-            "http://{}/api/v1/inventory/products?search=candle&limit=1",
-            self.address
-        );
+        let address = from_here(self.address);
+        let url = format!("http://{address}/api/v1/inventory/products?search=candle&limit=1");
         let page = async { reqwest::get(url).await?.json::<Value>().await };
         let product = page
             .await
             .ok()
             .and_then(|page| page["items"][0]["id"].as_str().map(str::to_owned));
-        demo::welcome(self.address, product.as_deref().unwrap_or("prd_…"))
+        demo::welcome(address, product.as_deref().unwrap_or("prd_…"))
     }
 
     /// No new work; what is in flight is finished or handed to its log.
@@ -121,6 +119,17 @@ impl Service {
         self.tasks.wait().await;
         self.running.stop().await;
     }
+}
+
+/// How this machine reaches who listens there: not every system takes a connection
+/// to all of its addresses.
+pub(crate) fn from_here(listen: SocketAddr) -> SocketAddr {
+    let host: IpAddr = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, listen.port())
 }
 
 async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError> {

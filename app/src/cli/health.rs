@@ -1,13 +1,14 @@
 //! `cleave health`: asks a running server how it is, for whoever has no HTTP
 //! client at hand: a container's health check, a unit's start, a script that waits.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
 
 use super::{CommandError, CommandResult, Sources};
+use crate::service::from_here;
 use crate::settings::Settings;
 
 /// Asks a running server how it is; ends with 0 where it takes work
@@ -75,12 +76,7 @@ fn base(listen: SocketAddr) -> Result<String, CommandError> {
                 .to_owned(),
         ));
     }
-    let host: IpAddr = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    Ok(format!("http://{}", SocketAddr::new(host, listen.port())))
+    Ok(format!("http://{}", from_here(listen)))
 }
 
 /// What the server says of itself; an error where that is not good.

@@ -53,8 +53,8 @@ pub(super) async fn moved(others: &Others, asked: &Asked, own: Response, next: N
     // Replicas share what is kept under a key: with it, the others would repeat the
     // answer and do nothing, and so may have done the one that judged.
     let mut keyless = asked.clone();
-    keyless.parts.headers.remove(IDEMPOTENCY_KEY);
-    if is_here {
+    let key = keyless.parts.headers.remove(IDEMPOTENCY_KEY);
+    if is_here && key.is_some() {
         next.run(keyless.request()).await;
     }
     let tell = async |peer: &Peer| match at(peer, &keyless).await {
