@@ -22,6 +22,7 @@ pub(crate) struct Hub {
     pub(crate) units: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) statements: Arc<AtomicU64>,
+    pub(crate) unanswered: AtomicU64,
     pub(crate) reads: AtomicU64,
     pub(crate) read_statements: Arc<AtomicU64>,
     pub(crate) closed: AtomicBool,
@@ -172,6 +173,7 @@ impl Hub {
             units: count(&self.units),
             commits: count(&self.commits),
             statements: count(&self.statements),
+            unanswered: count(&self.unanswered),
         }
     }
 

@@ -24,6 +24,8 @@ pub struct WriteStats {
     pub commits: u64,
     /// Statements inside units.
     pub statements: u64,
+    /// Units whose commit was not answered: they may have committed.
+    pub unanswered: u64,
 }
 
 /// What queries did since the store was opened.

@@ -179,6 +179,17 @@ impl Bench {
     pub(super) async fn begin(&self, engine: &Engine, done_steps: usize) -> SagaId {
         let ids: &dyn IdSource = &UuidV7Ids;
         let id: SagaId = ids.next();
+        let begun = self.try_begin(engine, id, done_steps).await;
+        begun.expect("begins");
+        id
+    }
+
+    pub(super) async fn try_begin(
+        &self,
+        engine: &Engine,
+        id: SagaId,
+        done_steps: usize,
+    ) -> Unit<()> {
         let engine = engine.clone();
         let unit = async move |tx: &Tx| -> Unit<()> {
             let begin = Begin {
@@ -190,8 +201,7 @@ impl Bench {
             };
             Ok(engine.begin::<Errand<1>>(tx, begin).await?)
         };
-        self.store.write(unit).await.expect("begins");
-        id
+        self.store.write(unit).await
     }
 
     pub(super) async fn cancel(&self, engine: &Engine, id: SagaId) -> bool {
@@ -384,7 +394,7 @@ pub(super) fn in_backoff(view: &SagaView) -> bool {
 }
 
 /// How long a saga may take, by the real clock, to look as it should.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Long enough for every lease to have lapsed.
 pub(super) const LAPSE: Duration = Duration::from_secs(31);

@@ -13,5 +13,6 @@ mod matrix;
 mod provider;
 mod replicas;
 mod timers;
+mod unanswered;
 mod versions;
 mod views;

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use cleave_store::Store;
 use cleave_vocabulary::{Clock, SagaId, Timestamp};
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::settled::Settled;
-use super::shift::Shift;
+use super::shift::{Left, Shift};
 use crate::persistence::{Row, among};
 use crate::plan::{Plan, StepMeta};
 use crate::{Definition, EngineOptions, EngineParts};
@@ -31,7 +31,7 @@ pub(crate) trait Registered: Any + Send + Sync {
         core: Arc<Core>,
         shift: Arc<Shift>,
         row: Row,
-    ) -> BoxFuture<'static, ()>;
+    ) -> BoxFuture<'static, Left>;
 }
 
 /// The registered definitions, by kind and version.
@@ -56,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) settled: Settled,
     /// Tells the poller that something may be due.
     pub(crate) wake: Notify,
+    /// A saga may be held here that no task drives.
+    adrift: AtomicBool,
     /// When the poller will look by itself, in microseconds.
     alarm: AtomicI64,
 }
@@ -74,6 +76,7 @@ impl Core {
             live: Mutex::default(),
             settled: Settled::default(),
             wake: Notify::new(),
+            adrift: AtomicBool::new(false),
             alarm: AtomicI64::new(i64::MAX),
         }
     }
@@ -132,6 +135,16 @@ impl Core {
         self.live.lock().contains_key(&id)
     }
 
+    /// Notes that a saga may be held here that no task drives.
+    pub(crate) fn set_adrift(&self) {
+        self.adrift.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that was noted since this was asked.
+    pub(crate) fn take_adrift(&self) -> bool {
+        self.adrift.swap(false, Ordering::SeqCst)
+    }
+
     /// A saga is due at `at`: wakes the poller if it would look too late.
     pub(crate) fn due(&self, at: Timestamp) {
         if at.as_micros() < self.alarm.load(Ordering::SeqCst) {
@@ -151,6 +164,16 @@ impl Core {
 pub(crate) struct Enlisted {
     core: Arc<Core>,
     id: SagaId,
+}
+
+impl Enlisted {
+    /// Ends with the saga still claimed, for all that is known.
+    pub(crate) fn leave_adrift(self) {
+        let core = Arc::clone(&self.core);
+        drop(self);
+        core.set_adrift();
+        core.wake.notify_one();
+    }
 }
 
 impl Drop for Enlisted {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::core::{Core, Registered};
-use super::shift::Shift;
+use super::shift::{Left, Shift};
 use super::write::Write;
 use crate::course::{Circumstances, Event, Move, Rest, decide};
 use crate::persistence::{Hold, Missed, Row, renew, set_aside};
@@ -62,7 +62,7 @@ impl<T: Data> Registered for Plan<T> {
         core: Arc<Core>,
         shift: Arc<Shift>,
         row: Row,
-    ) -> BoxFuture<'static, ()> {
+    ) -> BoxFuture<'static, Left> {
         async move {
             let why = match serde_json::from_str(&row.data) {
                 Ok(data) if row.at.step < self.steps.len() => {
@@ -73,6 +73,7 @@ impl<T: Data> Registered for Plan<T> {
                 Err(error) => format!("its data can't be read: {error}"),
             };
             unreadable(&core, &row, &why).await;
+            Left::AtRest
         }
         .boxed()
     }
@@ -119,10 +120,9 @@ enum Task {
 }
 
 /// Whether there is another turn.
-#[derive(PartialEq, Eq)]
 enum Went {
     On,
-    ToRest,
+    Left(Left),
 }
 
 pub(crate) struct Driver<T> {
@@ -148,21 +148,21 @@ impl<T: Data> Driver<T> {
     }
 
     /// Drives it until it rests, ends, or is someone else's.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self) -> Left {
         loop {
             let task = self.task();
             // What has begun is brought to its end; nothing else is begun.
             let begun = matches!(task, Task::Act | Task::Undo);
             if self.shift.stop.is_cancelled() && !begun {
-                return;
+                return Left::AtRest;
             }
             if begun && !self.hold().await {
-                return;
+                return Left::Adrift;
             }
             let call = self.call();
             let event = self.perform(task, &call).await;
-            if self.commit(event, call).await == Went::ToRest {
-                return;
+            if let Went::Left(left) = self.commit(event, call).await {
+                return left;
             }
         }
     }
@@ -284,9 +284,11 @@ impl<T: Data> Driver<T> {
                 }
                 Err(UnitError::Refused(Missed::Lost)) => {
                     metering::stale(self.plan.kind);
-                    return Went::ToRest;
+                    return Went::Left(Left::Adrift);
                 }
-                Err(UnitError::Failed(StoreError::Closed { .. })) => return Went::ToRest,
+                Err(UnitError::Failed(StoreError::Closed { .. })) => {
+                    return Went::Left(Left::AtRest);
+                }
                 Err(UnitError::Failed(error)) => error,
             };
             tries += 1;
@@ -300,7 +302,7 @@ impl<T: Data> Driver<T> {
                 "what a step came to could not be written");
             if matches!(event, Event::Unwritten(_)) {
                 // The claim will lapse, and whoever takes the saga up asks again.
-                return Went::ToRest;
+                return Went::Left(Left::AtRest);
             }
             event = Event::Unwritten("what it came to could not be written".into());
             tries = 0;
@@ -365,11 +367,11 @@ impl<T: Data> Driver<T> {
         match (write.hold, rest) {
             (Hold::Released(Some(due)), _) => {
                 self.core.due(due);
-                Went::ToRest
+                Went::Left(Left::AtRest)
             }
             (Hold::Released(None), _) => {
                 self.settled(write);
-                Went::ToRest
+                Went::Left(Left::AtRest)
             }
             (Hold::Until(until), _) => {
                 self.live.held_until = until;

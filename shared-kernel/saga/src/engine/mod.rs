@@ -2,6 +2,7 @@
 //! What is begun is driven at once by a task of its own; a saga that waits is
 //! only a row. The engine acts while [`Engine::run`] does, and no longer.
 
+mod adrift;
 mod begin;
 mod core;
 mod driver;

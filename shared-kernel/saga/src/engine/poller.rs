@@ -8,6 +8,7 @@ use cleave_store::{Tx, Unit};
 use cleave_vocabulary::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::adrift::Adrift;
 use super::core::Core;
 use super::presence;
 use super::shift::Shift;
@@ -123,6 +124,7 @@ impl Poller<'_> {
 
     async fn poll(&self) {
         let mut look_for_orphans = Timestamp::EPOCH;
+        let mut adrift = Adrift::new(self.core);
         while !self.shift.stop.is_cancelled() {
             // From here on whatever becomes due makes a sound.
             self.core.set_alarm(None);
@@ -131,6 +133,7 @@ impl Poller<'_> {
                 self.report_orphans(now).await;
                 look_for_orphans = now.plus(self.core.options.lease);
             }
+            adrift.let_go().await;
             let next = match self.next_due().await {
                 Some(due) if due <= now => {
                     if self.take().await {

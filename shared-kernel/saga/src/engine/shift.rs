@@ -15,6 +15,15 @@ use super::core::Enlisted;
 /// left to the poller.
 const QUEUED_FOR_EACH: usize = 8;
 
+/// How a driver leaves a saga.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// At rest, or as it must be left.
+    AtRest,
+    /// Somebody else's, or claimed by this engine still: its last word is not known.
+    Adrift,
+}
+
 /// One run of the engine.
 pub(crate) struct Shift {
     handle: Handle,
@@ -59,18 +68,19 @@ impl Shift {
         self: &Arc<Self>,
         room: OwnedSemaphorePermit,
         enlisted: Enlisted,
-        drive: impl Future<Output = ()> + Send + 'static,
+        drive: impl Future<Output = Left> + Send + 'static,
     ) {
         let shift = Arc::clone(self);
         let task = async move {
-            let _held = (room, enlisted);
+            let (_room, enlisted) = (room, enlisted);
             let work = async {
-                let Some(_turn) = shift.turn().await else {
-                    return;
-                };
-                drive.await;
+                let _turn = shift.turn().await?;
+                Some(drive.await)
             };
-            shift.abandon.run_until_cancelled(work).await;
+            let left = shift.abandon.run_until_cancelled(work).await;
+            if left.flatten() == Some(Left::Adrift) {
+                enlisted.leave_adrift();
+            }
         };
         self.tracker.spawn_on(task, &self.handle);
     }

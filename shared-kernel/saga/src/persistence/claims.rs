@@ -2,8 +2,8 @@
 //! move names it, and so whoever lost a claim can't move the saga any more,
 //! however late it wakes up.
 
-use cleave_store::Tx;
-use cleave_store::sql::{among_free, execute, query, query_one};
+use cleave_store::sql::{among_free, execute, in_list, query, query_one};
+use cleave_store::{Tx, portions};
 use cleave_vocabulary::{SagaId, Timestamp};
 use sea_orm::{DbErr, Value};
 use uuid::Uuid;
@@ -78,6 +78,32 @@ pub(crate) async fn release(tx: &Tx, owner: Uuid, now: Timestamp) -> Result<u64,
         WHERE due_at IS NOT NULL AND owner = $2";
     let values: [Value; 2] = [now.as_micros().into(), owner.into()];
     execute(tx, sql, values).await
+}
+
+/// What `owner` holds.
+pub(crate) async fn held(tx: &Tx, owner: Uuid) -> Result<Vec<SagaId>, DbErr> {
+    let sql = "SELECT id FROM saga WHERE due_at IS NOT NULL AND owner = $1";
+    let found = query(tx, sql, [owner.into()]).await?;
+    let ids = found.iter().map(|row| row.try_get("", "id"));
+    ids.map(|id| id.map(SagaId::from_uuid)).collect()
+}
+
+/// Lets go of these, as far as `owner` holds them.
+pub(crate) async fn let_go(
+    tx: &Tx,
+    owner: Uuid,
+    ids: &[SagaId],
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let mut freed = 0;
+    for ids in portions(ids) {
+        let head = "UPDATE saga SET owner = NULL, due_at = $1, fence = fence + 1 \
+            WHERE due_at IS NOT NULL AND owner = $2 AND id IN ";
+        let mut values: Vec<Value> = vec![now.as_micros().into(), owner.into()];
+        values.extend(ids.iter().map(|id| Value::from(id.uuid())));
+        freed += execute(tx, in_list(head, 3, ids.len()), values).await?;
+    }
+    Ok(freed)
 }
 
 /// A saga that nobody here can drive.

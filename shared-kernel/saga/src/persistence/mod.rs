@@ -7,7 +7,9 @@ mod commit;
 mod log;
 mod row;
 
-pub(crate) use claims::{among, claim, next_due, release, set_aside, set_aside_orphans, take_over};
+pub(crate) use claims::{
+    among, claim, held, let_go, next_due, release, set_aside, set_aside_orphans, take_over,
+};
 pub(crate) use commit::{Commit, Hold, Missed, cancel, insert, place, renew};
 pub(crate) use log::{Entry, append, entries, entries_about};
 use row::COLUMNS;

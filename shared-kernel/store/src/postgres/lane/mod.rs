@@ -312,6 +312,7 @@ impl Lane {
     /// What a unit is told whose commit was not answered.
     pub(super) fn unknown(&self, reason: &str) -> StoreError {
         let store = self.line.hub.name.clone();
+        self.line.hub.unanswered.fetch_add(1, Ordering::Relaxed);
         tracing::error!(store, reason, "the answer to a commit was lost");
         StoreError::Unknown {
             store,
