@@ -33,20 +33,9 @@ impl Default for GatewaySettings {
             trusted_proxies: 0,
             compress_from: 1024,
             forward: ForwardSettings::default(),
-            user: for_keys(),
+            user: Policy::for_own_service(),
             audit: for_audits(),
         }
-    }
-}
-
-/// Few calls, and all of the public API waits for them: who comes back is soon noticed.
-fn for_keys() -> Policy {
-    Policy {
-        breaker: BreakerPolicy {
-            open_for: Duration::from_secs(1),
-            ..BreakerPolicy::default()
-        },
-        ..Policy::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cleave_resilience::{BreakerPolicy, Policy, RetryPolicy};
+use cleave_resilience::{Policy, RetryPolicy};
 use cleave_saga::EngineOptions;
 use serde::{Deserialize, Serialize};
 
@@ -80,22 +80,10 @@ impl Default for OrderSettings {
             follow: FollowSettings::default(),
             steps: StepSettings::default(),
             saga: EngineOptions::default(),
-            inventory: for_a_context(),
-            payment: for_a_context(),
-            shipping: for_a_context(),
+            inventory: Policy::for_own_service(),
+            payment: Policy::for_own_service(),
+            shipping: Policy::for_own_service(),
         }
-    }
-}
-
-/// Orders wait for a context that is away, and one that was started again is back
-/// within moments: it is soon asked again, by few.
-fn for_a_context() -> Policy {
-    Policy {
-        breaker: BreakerPolicy {
-            open_for: Duration::from_secs(1),
-            ..BreakerPolicy::default()
-        },
-        ..Policy::default()
     }
 }
 

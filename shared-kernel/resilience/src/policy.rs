@@ -31,6 +31,18 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Before a service of one's own that others wait for: started again it is back
+    /// within moments, so the breaker soon lets some calls try.
+    pub fn for_own_service() -> Self {
+        Self {
+            breaker: BreakerPolicy {
+                open_for: Duration::from_secs(1),
+                ..BreakerPolicy::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// What is wrong with it; `at` is where the settings have it.
     pub fn validate(&self, at: &str) -> Result<(), String> {
         demand(

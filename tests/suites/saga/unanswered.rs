@@ -44,8 +44,9 @@ async fn goes_on(bench: &Bench, running: &Running, id: SagaId) {
     }
 }
 
-async fn ends_exactly(bench: Bench, running: Running, id: SagaId, case: &str) {
+async fn ends_exactly(bench: Bench, proxy: Proxy, running: Running, id: SagaId, case: &str) {
     goes_on(&bench, &running, id).await;
+    assert!(proxy.has_cut(), "{case}");
     bench.assert_exact(&running.engine, id, case).await;
     running.stop().await;
     bench.store.close().await;
@@ -66,8 +67,7 @@ async fn a_saga_goes_on_whose_beginning_was_not_answered() {
         matches!(&begun, Err(UnitError::Failed(error)) if error.outcome_unknown()),
         "{begun:?}"
     );
-    assert!(proxy.has_cut());
-    ends_exactly(bench, running, id, "begun").await;
+    ends_exactly(bench, proxy, running, id, "begun").await;
 }
 
 #[tokio::test]
@@ -80,9 +80,7 @@ async fn a_saga_goes_on_whose_claim_was_not_answered() {
         tokio::task::yield_now().await;
     }
     cut_the_next_answer(&proxy);
-    goes_on(&bench, &running, id).await;
-    assert!(proxy.has_cut());
-    ends_exactly(bench, running, id, "claimed").await;
+    ends_exactly(bench, proxy, running, id, "claimed").await;
 }
 
 #[tokio::test]
@@ -94,7 +92,5 @@ async fn a_saga_goes_on_whose_move_was_not_answered() {
     bench.provider.until_hanging(1).await;
     cut_the_next_answer(&proxy);
     bench.provider.open();
-    goes_on(&bench, &running, id).await;
-    assert!(proxy.has_cut());
-    ends_exactly(bench, running, id, "moved").await;
+    ends_exactly(bench, proxy, running, id, "moved").await;
 }
