@@ -9,7 +9,6 @@ use async_nats::jetstream;
 use async_trait::async_trait;
 use cleave_messaging::{BusError, Delivery, EventBus, LeftBehind, Receipt, Subscription};
 use cleave_vocabulary::{Clock, Envelope};
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::connection::Connection;
 use crate::desk::{Desk, Feed, Word};
 use crate::leases::Leases;
-use crate::part::{Part, families};
+use crate::part::{Part, families, infos};
 use crate::publisher::Publisher;
 use crate::reader::Reader;
 use crate::register::Register;
@@ -124,7 +123,7 @@ impl NatsBus {
     /// What a subscription wants, with a consumer at the broker for each part.
     async fn parts(&self, subscription: &Subscription) -> Result<Vec<Part>, NatsError> {
         self.streams.announce(subscription);
-        let parts = Part::of(subscription, &self.options);
+        let parts = self.streams.parts(subscription);
         self.streams.prepare(&parts).await?;
         Ok(parts)
     }
@@ -209,9 +208,7 @@ impl EventBus for NatsBus {
             let Some(stream) = self.streams.find(family).await? else {
                 continue;
             };
-            let infos: Vec<_> = stream.consumers().collect().await;
-            let infos: Result<Vec<_>, _> = infos.into_iter().collect();
-            let infos = infos.map_err(NatsError::other)?;
+            let infos = infos(&stream).await?;
             for partition in 0..self.options.partitions {
                 let base = names::consumer(&subscription.consumer, partition);
                 let newest = infos

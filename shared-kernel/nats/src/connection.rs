@@ -9,6 +9,7 @@ use async_nats::jetstream::context::{ContextBuilder, RequestErrorKind};
 use async_nats::jetstream::{self};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 
+use crate::dropped::Server;
 use crate::login::Login;
 use crate::options::addresses;
 use crate::standing::Standing;
@@ -58,6 +59,13 @@ impl Connection {
                 let prefix = options.prefix.clone();
                 return Err(NatsError::Denied { place, prefix, reason });
             }
+        }
+        let server = Server::of(client.clone());
+        if server.may_drop() {
+            tracing::warn!(
+                version = client.server_info().version,
+                "this broker can drop events of its streams when it starts; it is noticed, and all of a stream's are published again; 2.9.16 and later keep them"
+            );
         }
         Ok(Self {
             client,

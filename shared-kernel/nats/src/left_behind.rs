@@ -5,8 +5,9 @@
 use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::{self};
 use cleave_messaging::{LeftBehind, Subscription};
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
+use crate::part::infos;
 use crate::{NatsError, names};
 
 /// Those on any stream of this prefix that none of the known subscriptions has.
@@ -29,9 +30,7 @@ pub(crate) async fn find(
         let bases = bases(family, partitions, known);
         let stream = jetstream.get_stream(&name).await;
         let stream = stream.map_err(NatsError::other)?;
-        let consumers: Vec<_> = stream.consumers().collect().await;
-        for info in consumers {
-            let info = info.map_err(NatsError::other)?;
+        for info in infos(&stream).await? {
             let is = |base: &String| names::generation(base, &info.name).is_some();
             if !bases.iter().any(is) {
                 found.push(left(&name, &info));

@@ -14,6 +14,7 @@ mod bus;
 mod connection;
 mod desk;
 mod drift;
+mod dropped;
 mod error;
 mod leases;
 mod left_behind;

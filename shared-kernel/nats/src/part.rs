@@ -8,9 +8,10 @@ use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsum
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::{Info, Stream};
 use cleave_messaging::{Subscription, family};
-use futures::StreamExt;
+use futures::TryStreamExt;
 
 use crate::drift::change;
+use crate::dropped::{self, Dropped, Server};
 use crate::streams::Made;
 use crate::{NatsError, NatsOptions, limits, names};
 
@@ -27,6 +28,20 @@ pub(crate) struct Part {
     pub(crate) base: String,
     pub(crate) filter: String,
     pub(crate) options: NatsOptions,
+    server: Server,
+}
+
+/// Why reading can't begin.
+pub(crate) enum NotBegun {
+    /// What comes next is missing.
+    Dropped(Dropped),
+    Failed(NatsError),
+}
+
+impl From<NatsError> for NotBegun {
+    fn from(error: NatsError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// Types by their family.
@@ -40,7 +55,11 @@ pub(crate) fn families(types: &[String]) -> BTreeMap<&str, Vec<String>> {
 
 impl Part {
     /// What a subscription wants, those of one stream beside each other.
-    pub(crate) fn of(subscription: &Subscription, options: &NatsOptions) -> Vec<Self> {
+    pub(crate) fn of(
+        subscription: &Subscription,
+        options: &NatsOptions,
+        server: &Server,
+    ) -> Vec<Self> {
         let mut parts = Vec::new();
         for (number, (family, kinds)) in families(&subscription.types).iter().enumerate() {
             parts.extend((0..options.partitions).map(|partition| Self {
@@ -49,6 +68,7 @@ impl Part {
                 base: names::consumer(&subscription.consumer, partition),
                 filter: names::filter(&options.prefix, family, partition, kinds),
                 options: options.clone(),
+                server: server.clone(),
             }));
         }
         parts
@@ -70,7 +90,7 @@ impl Part {
         }
         // Whoever else makes it at this moment gives it the same name.
         let first = Made::of(stream).generation();
-        let Err(error) = self.make(stream, first, behind(last)).await else {
+        let Err(error) = self.make(stream, first, at(last + 1)).await else {
             return Ok(());
         };
         // Another process may have been faster, with another number.
@@ -78,18 +98,30 @@ impl Part {
         made.map(drop).ok_or(error)
     }
 
-    /// The consumer to read from: the newest where nobody has read from it, else
+    /// The consumer to read from: the newest where nobody has read from it yet, else
     /// one more, from where the newest stands; those before it are deleted.
-    pub(crate) async fn begin(&self, stream: &Stream<Info>) -> Result<PullConsumer, NatsError> {
+    /// `read` says how far this reader has come before.
+    pub(crate) async fn begin(
+        &self,
+        stream: &Stream<Info>,
+        read: Option<u64>,
+    ) -> Result<PullConsumer, NotBegun> {
         let names = consumers(stream).await?;
         let consumer = match self.newest(&names) {
             // Somebody deleted it. What is left in the stream has been settled by nobody.
             None => {
                 self.tell_of_loss(stream);
                 let generation = unused(stream);
-                self.make(stream, generation, DeliverPolicy::All).await?
+                self.make(stream, generation, at(first(stream))).await?
             }
-            Some(newest) => self.after(stream, newest).await?,
+            Some(newest) => {
+                let info = self.info(stream, newest).await?;
+                let info = info.ok_or_else(|| self.gone(newest))?;
+                if let Some(dropped) = self.dropped(stream, &info, read) {
+                    return Err(NotBegun::Dropped(dropped));
+                }
+                self.after(stream, newest, &info).await?
+            }
         };
         let current = &consumer.cached_info().name;
         for name in names.iter().filter(|name| *name != current) {
@@ -140,8 +172,7 @@ impl Part {
             return Ok(true);
         }
         tracing::info!(consumer = info.name, changed = %changes.join(", "), "a consumer is followed by one that is up to date");
-        let from = behind(info.ack_floor.stream_sequence);
-        let Err(error) = self.make(stream, newest + 1, from).await else {
+        let Err(error) = self.make(stream, newest + 1, at(next(&info))).await else {
             return Ok(true);
         };
         // Another process may have been faster.
@@ -199,16 +230,19 @@ impl Part {
         changes.into_iter().flatten().collect()
     }
 
-    async fn after(&self, stream: &Stream<Info>, newest: u64) -> Result<PullConsumer, NatsError> {
-        let info = self.info(stream, newest).await?;
-        let info = info.ok_or_else(|| self.gone(newest))?;
-        let fits = self.changes(&info.config).is_empty();
+    async fn after(
+        &self,
+        stream: &Stream<Info>,
+        newest: u64,
+        info: &consumer::Info,
+    ) -> Result<PullConsumer, NatsError> {
+        let fits = self.server.made(info) && self.changes(&info.config).is_empty();
         if fits && info.delivered.consumer_sequence == 0 {
             let consumer = stream.get_consumer(&info.name).await;
             return consumer.map_err(NatsError::other);
         }
-        let from = behind(info.ack_floor.stream_sequence);
-        self.make(stream, newest + 1, from).await
+        let from = next(info).max(first(stream));
+        self.make(stream, newest + 1, at(from)).await
     }
 
     async fn make(
@@ -228,6 +262,7 @@ impl Part {
     fn wanted(&self, generation: u64, from: DeliverPolicy) -> Config {
         Config {
             durable_name: Some(self.name(generation)),
+            description: Some(self.server.mark()),
             deliver_policy: from,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.options.ack_wait,
@@ -236,6 +271,23 @@ impl Part {
             max_ack_pending: self.max_ack_pending(),
             ..Config::default()
         }
+    }
+
+    /// What may have been dropped that this part was still to have; nothing where events
+    /// go by their age.
+    fn dropped(
+        &self,
+        stream: &Stream<Info>,
+        info: &consumer::Info,
+        read: Option<u64>,
+    ) -> Option<Dropped> {
+        if self.options.max_age.is_some() {
+            return None;
+        }
+        // What is gone and was not read is none of its events where some are for others alone.
+        let takes_all = self.options.partitions == 1 && self.filter.ends_with('*');
+        let read = read.filter(|_| takes_all);
+        dropped::look(&self.server, info, first(stream), read)
     }
 
     fn name(&self, generation: u64) -> String {
@@ -259,15 +311,29 @@ fn unused(stream: &Stream<Info>) -> u64 {
     Made::of(stream).generation() + last + 1
 }
 
-fn behind(sequence: u64) -> DeliverPolicy {
-    DeliverPolicy::ByStartSequence {
-        start_sequence: sequence + 1,
-    }
+/// The first number that the stream still has, or will have.
+fn first(stream: &Stream<Info>) -> u64 {
+    stream.cached_info().state.first_sequence.max(1)
 }
 
-/// The names of a stream's consumers.
+/// The number from which on a consumer has not settled everything.
+fn next(info: &consumer::Info) -> u64 {
+    dropped::begins(info).max(info.ack_floor.stream_sequence + 1)
+}
+
+fn at(start_sequence: u64) -> DeliverPolicy {
+    DeliverPolicy::ByStartSequence { start_sequence }
+}
+
+/// The names of a stream's consumers. Where the stream is gone the client tells so
+/// without end: the first time has to do.
 pub(crate) async fn consumers(stream: &Stream<Info>) -> Result<Vec<String>, NatsError> {
-    let names: Vec<_> = stream.consumer_names().collect().await;
-    let names: Result<_, _> = names.into_iter().collect();
+    let names = stream.consumer_names().try_collect().await;
     names.map_err(NatsError::other)
+}
+
+/// The same with all that the broker tells of them.
+pub(crate) async fn infos(stream: &Stream<Info>) -> Result<Vec<consumer::Info>, NatsError> {
+    let infos = stream.consumers().try_collect().await;
+    infos.map_err(NatsError::other)
 }

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::stream::{Info, Stream};
 use cleave_vocabulary::Envelope;
 use futures::StreamExt;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -25,7 +27,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::desk::{Answer, Desk, Place, Word};
 use crate::leases::{Lease, Leases, Renewed};
 use crate::names;
-use crate::part::Part;
+use crate::part::{NotBegun, Part};
 use crate::standing::{Connected, Standing};
 use crate::streams::{Made, Streams};
 
@@ -55,9 +57,14 @@ enum End {
     Gap,
     #[error("the connection was lost")]
     Away,
+    #[error("the broker dropped events; their stream is made anew")]
+    Dropped,
     #[error("{0}")]
     Failed(String),
 }
+
+/// The last event that a reader has read since it has the lease, and of which stream.
+type Read = Option<(Made, u64)>;
 
 impl End {
     fn failed(error: impl std::fmt::Display) -> Self {
@@ -95,8 +102,9 @@ impl Reader {
     async fn hold(&self, lease: &mut Lease) {
         let read = async {
             let mut pause = PAUSE;
+            let mut read = None;
             loop {
-                let (end, progress) = self.read().await;
+                let (end, progress) = self.read(&mut read).await;
                 tracing::info!(consumer = %self.part.base, reason = %end, "reading begins again");
                 pause = if progress {
                     PAUSE
@@ -129,11 +137,11 @@ impl Reader {
     }
 
     /// Reads one generation to its end; and whether anything came.
-    async fn read(&self) -> (End, bool) {
+    async fn read(&self, read: &mut Read) -> (End, bool) {
         let mut came = false;
         let connected = self.standing.now();
         let end = tokio::select! {
-            end = self.follow(connected, &mut came) => end,
+            end = self.follow(connected, read, &mut came) => end,
             () = self.standing.left(connected) => Err(End::Away),
         };
         let end = match end {
@@ -143,11 +151,17 @@ impl Reader {
         (end, came)
     }
 
-    async fn follow(&self, connected: Connected, came: &mut bool) -> Result<Infallible, End> {
+    async fn follow(
+        &self,
+        connected: Connected,
+        read: &mut Read,
+        came: &mut bool,
+    ) -> Result<Infallible, End> {
         let stream = Box::pin(self.streams.look(&self.part.family)).await;
         let stream = stream.map_err(End::failed)?;
         let made = Made::of(&stream);
-        let consumer = self.part.begin(&stream).await.map_err(End::failed)?;
+        let before = read.filter(|(of, _)| *of == made).map(|(_, last)| last);
+        let consumer = self.begin(&stream, before).await?;
         let messages = consumer
             .stream()
             .max_messages_per_batch(self.part.options.max_in_flight)
@@ -165,6 +179,7 @@ impl Reader {
             }
             let (sequence, again) = (info.stream_sequence, info.stream_sequence <= last);
             last = last.max(sequence);
+            *read = Some((made, before.unwrap_or_default().max(last)));
             *came = true;
             let place = Place {
                 stream: self.part.number,
@@ -174,6 +189,25 @@ impl Reader {
             self.arrived(&message, connected, place, again);
         }
         Err(End::Failed("the broker ended it".to_owned()))
+    }
+
+    /// The consumer to read from. Where the broker dropped events before this handler
+    /// had them, the stream goes with what is left of it: what was dropped has to come
+    /// before that.
+    async fn begin(&self, stream: &Stream<Info>, before: Option<u64>) -> Result<PullConsumer, End> {
+        let dropped = match Box::pin(self.part.begin(stream, before)).await {
+            Ok(consumer) => return Ok(consumer),
+            Err(NotBegun::Failed(error)) => return Err(End::failed(error)),
+            Err(NotBegun::Dropped(dropped)) => dropped,
+        };
+        tracing::error!(
+            consumer = %self.part.base, from = dropped.from, to = dropped.to,
+            "the broker has dropped events that this handler may not have had, as servers before 2.9.16 can when they start; their stream is deleted, and they are published again"
+        );
+        let family = &self.part.family;
+        let given_up = Box::pin(self.streams.give_up(family, Made::of(stream)));
+        given_up.await.map_err(End::failed)?;
+        Err(End::Dropped)
     }
 
     fn arrived(&self, message: &Message, connected: Connected, place: Place, again: bool) {

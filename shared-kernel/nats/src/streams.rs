@@ -19,12 +19,16 @@ use cleave_messaging::Subscription;
 use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
 
+use crate::dropped::Server;
 use crate::part::{Part, consumers};
 use crate::{NatsError, NatsOptions, drift, limits, names};
 
 /// The greatest event that a stream takes while its consumers are being made: none
 /// is so small.
 const CLOSED: i32 = 1;
+
+/// How often a stream is prepared that others replace meanwhile.
+const REPLACED: usize = 20;
 
 /// When a stream was made, in nanoseconds; no two under one name are of the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +54,7 @@ impl std::fmt::Display for Made {
 /// The streams that are known to be as they must be.
 pub(crate) struct Streams {
     jetstream: jetstream::Context,
+    server: Server,
     options: NatsOptions,
     known: Mutex<HashMap<String, Stream<Info>>>,
     /// Whose consumers each stream is to have, by the consumer's name.
@@ -59,6 +64,7 @@ pub(crate) struct Streams {
 impl Streams {
     pub(crate) fn new(jetstream: jetstream::Context, options: NatsOptions) -> Self {
         Self {
+            server: Server::of(jetstream.client()),
             jetstream,
             options,
             known: Mutex::default(),
@@ -72,13 +78,44 @@ impl Streams {
         self.announced.lock().insert(name, subscription);
     }
 
+    /// What a subscription wants.
+    pub(crate) fn parts(&self, subscription: &Subscription) -> Vec<Part> {
+        Part::of(subscription, &self.options, &self.server)
+    }
+
     /// Returns once the streams of these parts are there, each with its consumers.
     pub(crate) async fn prepare(&self, parts: &[Part]) -> Result<(), NatsError> {
         for of_family in parts.chunk_by(|one, next| one.family == next.family) {
-            let stream = self.of(&of_family[0].family).await?;
-            equip(&stream, of_family).await?;
+            self.prepare_one(&of_family[0].family, of_family).await?;
         }
         Ok(())
+    }
+
+    /// The same for one stream, once more where it was replaced meanwhile.
+    async fn prepare_one(&self, family: &str, parts: &[Part]) -> Result<(), NatsError> {
+        for _ in 1..REPLACED {
+            let before = self.made(family).await?;
+            let Err(error) = self.try_prepare(family, parts).await else {
+                return Ok(());
+            };
+            // One that others have deleted again is as little there as before.
+            let now = self.made(family).await?;
+            let replaced = now != before || now.is_none();
+            if !replaced || !matches!(error, NatsError::Other(_)) {
+                return Err(error);
+            }
+            self.forget(family).await;
+        }
+        self.try_prepare(family, parts).await
+    }
+
+    async fn try_prepare(&self, family: &str, parts: &[Part]) -> Result<(), NatsError> {
+        let stream = self.of(family).await?;
+        equip(&stream, parts).await
+    }
+
+    async fn made(&self, family: &str) -> Result<Option<Made>, NatsError> {
+        Ok(self.find(family).await?.as_ref().map(Made::of))
     }
 
     /// The stream of a family, as the settings want it.
@@ -129,6 +166,21 @@ impl Streams {
         }
     }
 
+    /// Deletes the stream of a family, if it is that one still: its relay publishes
+    /// again, in order, what may not have been handled.
+    pub(crate) async fn give_up(&self, family: &str, which: Made) -> Result<(), NatsError> {
+        let mut known = self.known.lock().await;
+        if let Some(found) = self.find(family).await?
+            && Made::of(&found) == which
+        {
+            let name = &found.cached_info().config.name;
+            let deleted = self.jetstream.delete_stream(name).await;
+            deleted.map_err(NatsError::other)?;
+        }
+        known.remove(family);
+        Ok(())
+    }
+
     /// Looks again at the next need: somebody may have deleted it.
     pub(crate) async fn forget(&self, family: &str) {
         self.known.lock().await.remove(family);
@@ -142,7 +194,7 @@ impl Streams {
         };
         self.check_for_good(&stream.cached_info().config, &wanted)?;
         let announced: Vec<Subscription> = self.announced.lock().values().cloned().collect();
-        let parts = announced.iter().flat_map(|it| Part::of(it, &self.options));
+        let parts = announced.iter().flat_map(|it| self.parts(it));
         let parts: Vec<Part> = parts.filter(|part| part.family == family).collect();
         equip(&stream, &parts).await?;
         self.adjust(stream, wanted).await
