@@ -27,6 +27,12 @@ impl Server {
         !self.0.is_server_compatible(major, minor, patch)
     }
 
+    /// Whether one can tell by its name that it has started: to a process each server of
+    /// a cluster has another.
+    fn is_alone(&self) -> bool {
+        self.0.server_info().cluster.is_none()
+    }
+
     /// What a consumer has for a description that is made now.
     pub(crate) fn mark(&self) -> String {
         format!("Made at the server {}", self.0.server_info().server_id)
@@ -48,8 +54,8 @@ pub(crate) struct Dropped {
 /// What may have been dropped of the events that a consumer was still to have, where
 /// the stream begins at `first`.
 pub(crate) fn look(server: &Server, info: &Info, first: u64, read: Option<u64>) -> Option<Dropped> {
-    let may_have_dropped = server.may_drop() && !server.made(info);
-    missing(info, first, read).filter(|_| may_have_dropped)
+    let has_started = server.is_alone() && !server.made(info);
+    missing(info, first, read).filter(|_| has_started && server.may_drop())
 }
 
 /// What is missing, if the server has started since. `read` is how far its reader itself has come, where it

@@ -10,10 +10,9 @@ use cleave_vocabulary::{Envelope, EventId};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::{in_one_part, open, options};
+use super::{FAMILY, in_one_part, open, options, relay};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const FAMILY: &str = "conformance";
 
 fn wanted(sample: &Sample, handler: &str) -> Subscription {
     Subscription {
@@ -159,26 +158,6 @@ async fn a_broker_that_has_lost_everything_is_read_again() {
     bus.close().await;
 }
 
-/// Who publishes, as a relay does it: from the beginning again, where what carries the
-/// events is not what they were published to.
-async fn publish_again_where_it_is_another(
-    bus: Arc<dyn EventBus>,
-    mut known: Option<String>,
-    events: Vec<Arc<Envelope>>,
-) {
-    loop {
-        if let Ok(now) = bus.incarnation(FAMILY).await
-            && now != known
-        {
-            for event in &events {
-                send(&bus, event).await;
-            }
-            known = now;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// Servers from 2.9.7 to 2.9.15, when they start, drop what one handler has not had,
 /// where it has settled nothing since it began to read and another is ahead of it.
 /// Seven times of eight where its name comes first, so that some starts make sure.
@@ -218,18 +197,21 @@ async fn what_a_broker_drops_when_it_starts_comes_again_and_in_its_order() {
         let waited = tokio::time::timeout(PATIENCE, back).await;
         waited.expect("it is back");
     }
-    let again = publish_again_where_it_is_another(bus.clone(), known, events.clone());
-    let again = tokio::task::spawn(again);
     let mut deliveries = bus.subscribe(behind).await.expect("subscribes");
     let mut came: Vec<EventId> = Vec::new();
-    while came.len() < events.len() {
-        let delivery = next(&mut deliveries).await;
-        if !came.contains(&delivery.envelope.id) {
-            came.push(delivery.envelope.id);
+    let reading = async {
+        while came.len() < events.len() {
+            let delivery = next(&mut deliveries).await;
+            if !came.contains(&delivery.envelope.id) {
+                came.push(delivery.envelope.id);
+            }
+            delivery.settle(Settle::Ack);
         }
-        delivery.settle(Settle::Ack);
+    };
+    tokio::select! {
+        never = relay(&bus, &events, known, events.len()) => match never {},
+        () = reading => {}
     }
-    again.abort();
     for subject in ["a", "b"] {
         let of = events.iter().filter(|event| event.subject == subject);
         let sent: Vec<EventId> = of.map(|event| event.id).collect();

@@ -10,6 +10,7 @@ mod sharing;
 mod streams;
 mod tls;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use cleave_messaging::EventBus;
 use cleave_messaging::conformance::{self, Sample};
 use cleave_nats::{NatsBus, NatsError, NatsOptions};
 use cleave_tests::broker::Broker;
-use cleave_vocabulary::SystemClock;
+use cleave_vocabulary::{Envelope, SystemClock};
 
 const IN_HAND: usize = 64;
 
@@ -46,6 +47,56 @@ async fn try_open(options: NatsOptions) -> Result<Arc<dyn EventBus>, NatsError> 
 
 async fn open(options: NatsOptions) -> Arc<dyn EventBus> {
     try_open(options).await.expect("opens")
+}
+
+/// The family of a sample's events.
+const FAMILY: &str = "conformance";
+
+/// Publishes as a relay does: again from the first that failed, and all of them where
+/// what carries them is not what it was, which is `known`. Of these, so many are
+/// `settled`. Goes on until it is dropped.
+async fn relay(
+    bus: &Arc<dyn EventBus>,
+    events: &[Arc<Envelope>],
+    mut known: Option<String>,
+    mut settled: usize,
+) -> Infallible {
+    loop {
+        if let Ok(now) = bus.incarnation(FAMILY).await {
+            if now != known {
+                settled = 0;
+            }
+            known = now;
+            settled += publish(bus, &events[settled..]).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Publishes many at a time, up to the first that fails; how many were settled.
+async fn publish(bus: &Arc<dyn EventBus>, events: &[Arc<Envelope>]) -> usize {
+    const AT_ONCE: usize = 100;
+    let mut settled = 0;
+    for some in events.chunks(AT_ONCE) {
+        let mut receipts = Vec::new();
+        for event in some {
+            match bus.publish(event.clone()).await {
+                Ok(receipt) => receipts.push(receipt),
+                Err(_) => break,
+            }
+        }
+        let handed_over = receipts.len();
+        for receipt in receipts {
+            if receipt.await.is_err() {
+                return settled;
+            }
+            settled += 1;
+        }
+        if handed_over < some.len() {
+            return settled;
+        }
+    }
+    settled
 }
 
 #[tokio::test(flavor = "multi_thread")]
