@@ -58,12 +58,12 @@ pub(crate) fn look(server: &Server, info: &Info, first: u64, read: Option<u64>) 
     missing(info, first, read).filter(|_| has_started && server.may_drop())
 }
 
-/// What is missing, if the server has started since. `read` is how far its reader itself has come, where it
-/// read before and takes every event of the stream: what it has read it has in hand.
-/// Without it the broker's record counts, which lags by what was settled just before it
-/// died: so only one without any is suspected, whom the others' places were allowed to
-/// overrule. It may have been one that had no event to settle; then events are
-/// published again in vain.
+/// What is missing, if the server has started since. `read` is how far its reader itself
+/// has come, where it read before and takes every event of the stream: what it has read
+/// it has in hand. Without it the broker's record counts, which lags by what was settled
+/// just before it died: so only one without any is suspected, whom the others' places
+/// were allowed to overrule. It may have been one that had no event to settle; then
+/// events are published again in vain.
 fn missing(info: &Info, first: u64, read: Option<u64>) -> Option<Dropped> {
     let settled = info.ack_floor.stream_sequence;
     let from = match read {
