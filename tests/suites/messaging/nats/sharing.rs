@@ -12,6 +12,7 @@ use cleave_nats::NatsOptions;
 use cleave_tests::broker::Broker;
 use cleave_vocabulary::{Envelope, EventId};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
@@ -56,6 +57,22 @@ impl Ledger {
     }
 }
 
+/// Begins to read, in as many starts as it takes: the servers of a cluster that is only
+/// just made answer when they have chosen who leads, on a slow machine after the limit.
+async fn subscribed(
+    options: NatsOptions,
+    wanted: Subscription,
+) -> (Arc<dyn EventBus>, BoxStream<'static, Delivery>) {
+    loop {
+        if let Ok(bus) = try_open(options.clone()).await
+            && let Ok(deliveries) = bus.subscribe(wanted.clone()).await
+        {
+            return (bus, deliveries);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// A process as far as the broker can tell: a connection and threads of its own.
 struct Process(Option<Runtime>);
 
@@ -72,8 +89,7 @@ impl Process {
             .build()
             .expect("a runtime");
         runtime.spawn(async move {
-            let bus = open(options).await;
-            let mut deliveries = bus.subscribe(wanted).await.expect("subscribes");
+            let (_bus, mut deliveries) = subscribed(options, wanted).await;
             while let Some(first) = deliveries.next().await {
                 let mut more = deliveries.by_ref().ready_chunks(7);
                 let more = tokio::time::timeout(Duration::from_millis(1), more.next()).await;
