@@ -64,7 +64,7 @@ impl Connection {
         if server.may_drop() {
             tracing::warn!(
                 version = client.server_info().version,
-                "this broker can drop events of its streams when it starts; where it is alone that is noticed, and all of a stream's are published again; run 2.9.16 or later, which keep them"
+                "this broker can drop events when it starts; that is noticed, and they are published again, unless it is one of a cluster or bus.nats.partitions is more than 1: run 2.9.16 or later, which drop none"
             );
         }
         Ok(Self {

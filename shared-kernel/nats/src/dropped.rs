@@ -61,28 +61,23 @@ pub(crate) fn look(server: &Server, info: &Info, first: u64, read: Option<u64>) 
 /// What is missing, if the server has started since. `read` is how far its reader itself
 /// has come, where it read before and takes every event of the stream: what it has read
 /// it has in hand. Without it the broker's record counts, which lags by what was settled
-/// just before it died: so only one without any is suspected, whom the others' places
-/// were allowed to overrule. It may have been one that had no event to settle; then
-/// events are published again in vain.
+/// just before it died; then nothing may be missing, and events are published again in
+/// vain.
 fn missing(info: &Info, first: u64, read: Option<u64>) -> Option<Dropped> {
-    let settled = info.ack_floor.stream_sequence;
-    let from = match read {
-        Some(read) => begins(info).max(settled + 1).max(read + 1),
-        None if settled == 0 => begins(info),
-        None => return None,
-    };
+    let from = next(info).max(read.unwrap_or_default() + 1);
     (from < first).then(|| Dropped {
         from,
         to: first - 1,
     })
 }
 
-/// Where a consumer began to read.
-pub(crate) fn begins(info: &Info) -> u64 {
-    match info.config.deliver_policy {
+/// The number from which on a consumer has not settled everything.
+pub(crate) fn next(info: &Info) -> u64 {
+    let begins = match info.config.deliver_policy {
         DeliverPolicy::ByStartSequence { start_sequence } => start_sequence,
         _ => 1,
-    }
+    };
+    begins.max(info.ack_floor.stream_sequence + 1)
 }
 
 #[cfg(test)]
@@ -112,17 +107,17 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_settled_nothing_is_suspected_of_having_lost_what_is_gone() {
+    fn what_is_gone_before_it_was_settled_is_missing() {
         assert_eq!(
             missing(&info(10, 0), 15, None),
             Some(Dropped { from: 10, to: 14 })
         );
-        assert_eq!(missing(&info(10, 0), 10, None), None);
-    }
-
-    #[test]
-    fn what_was_settled_on_record_held_its_place() {
-        assert_eq!(missing(&info(10, 12), 15, None), None);
+        assert_eq!(
+            missing(&info(10, 12), 15, None),
+            Some(Dropped { from: 13, to: 14 })
+        );
+        assert_eq!(missing(&info(10, 14), 15, None), None);
+        assert_eq!(missing(&info(15, 0), 15, None), None);
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Part {
             None => {
                 self.tell_of_loss(stream);
                 let generation = unused(stream);
-                self.make(stream, generation, at(first(stream))).await?
+                self.make(stream, generation, DeliverPolicy::All).await?
             }
             Some(newest) => {
                 let info = self.info(stream, newest).await?;
@@ -172,7 +172,10 @@ impl Part {
             return Ok(true);
         }
         tracing::info!(consumer = info.name, changed = %changes.join(", "), "a consumer is followed by one that is up to date");
-        let Err(error) = self.make(stream, newest + 1, at(next(&info))).await else {
+        let Err(error) = self
+            .make(stream, newest + 1, at(dropped::next(&info)))
+            .await
+        else {
             return Ok(true);
         };
         // Another process may have been faster.
@@ -241,8 +244,7 @@ impl Part {
             let consumer = stream.get_consumer(&info.name).await;
             return consumer.map_err(NatsError::other);
         }
-        let from = next(info).max(first(stream));
-        self.make(stream, newest + 1, at(from)).await
+        self.make(stream, newest + 1, at(dropped::next(info))).await
     }
 
     async fn make(
@@ -274,19 +276,18 @@ impl Part {
     }
 
     /// What may have been dropped that this part was still to have; nothing where events
-    /// go by their age.
+    /// go by their age, or where a part's own can't be told from those of others.
     fn dropped(
         &self,
         stream: &Stream<Info>,
         info: &consumer::Info,
         read: Option<u64>,
     ) -> Option<Dropped> {
-        if self.options.max_age.is_some() {
+        if self.options.max_age.is_some() || self.options.partitions > 1 {
             return None;
         }
         // What is gone and was not read is none of its events where some are for others alone.
-        let takes_all = self.options.partitions == 1 && self.filter.ends_with('*');
-        let read = read.filter(|_| takes_all);
+        let read = read.filter(|_| self.filter.ends_with('*'));
         dropped::look(&self.server, info, first(stream), read)
     }
 
@@ -314,11 +315,6 @@ fn unused(stream: &Stream<Info>) -> u64 {
 /// The first number that the stream still has, or will have.
 fn first(stream: &Stream<Info>) -> u64 {
     stream.cached_info().state.first_sequence.max(1)
-}
-
-/// The number from which on a consumer has not settled everything.
-fn next(info: &consumer::Info) -> u64 {
-    dropped::begins(info).max(info.ack_floor.stream_sequence + 1)
 }
 
 fn at(start_sequence: u64) -> DeliverPolicy {

@@ -162,6 +162,11 @@ impl Reader {
         let made = Made::of(&stream);
         let before = read.filter(|(of, _)| *of == made).map(|(_, last)| last);
         let consumer = self.begin(&stream, before).await?;
+        // Another one has the same name, and the same numbers for other events.
+        let now = self.streams.made(&self.part.family).await;
+        if now.map_err(End::failed)? != Some(made) {
+            return Err(End::Failed("the stream was replaced".to_owned()));
+        }
         let messages = consumer
             .stream()
             .max_messages_per_batch(self.part.options.max_in_flight)

@@ -100,8 +100,7 @@ impl Streams {
             };
             // One that others have deleted again is as little there as before.
             let now = self.made(family).await?;
-            let replaced = now != before || now.is_none();
-            if !replaced || !matches!(error, NatsError::Other(_)) {
+            if now.is_some() && now == before {
                 return Err(error);
             }
             self.forget(family).await;
@@ -114,7 +113,8 @@ impl Streams {
         equip(&stream, parts).await
     }
 
-    async fn made(&self, family: &str) -> Result<Option<Made>, NatsError> {
+    /// When the stream of a family was made, if there is one at this moment.
+    pub(crate) async fn made(&self, family: &str) -> Result<Option<Made>, NatsError> {
         Ok(self.find(family).await?.as_ref().map(Made::of))
     }
 
