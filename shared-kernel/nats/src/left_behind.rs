@@ -28,9 +28,14 @@ pub(crate) async fn find(
             continue;
         };
         let bases = bases(family, partitions, known);
-        let stream = jetstream.get_stream(&name).await;
-        let stream = stream.map_err(NatsError::other)?;
-        for info in infos(&stream).await? {
+        // One that is replaced at this moment has nothing to tell.
+        let Ok(stream) = jetstream.get_stream(&name).await else {
+            continue;
+        };
+        let Ok(consumers) = infos(&stream).await else {
+            continue;
+        };
+        for info in consumers {
             let is = |base: &String| names::generation(base, &info.name).is_some();
             if !bases.iter().any(is) {
                 found.push(left(&name, &info));
