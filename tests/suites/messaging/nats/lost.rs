@@ -40,6 +40,17 @@ async fn next(deliveries: &mut BoxStream<'static, Delivery>) -> Delivery {
     next.expect("an event comes").expect("it goes on")
 }
 
+/// Waits for the broker as who publishes does: it looks first, as a relay.
+async fn is_back(bus: &Arc<dyn EventBus>) {
+    let look = async {
+        while bus.incarnation(FAMILY).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let looked = tokio::time::timeout(PATIENCE, look).await;
+    looked.expect("it is back");
+}
+
 async fn lose(broker: &Broker) {
     let jetstream = broker.by_hand().await;
     let lost = jetstream.delete_stream("cleave-conformance").await;
@@ -143,14 +154,7 @@ async fn a_broker_that_has_lost_everything_is_read_again() {
     send(&bus, &old).await;
     next(&mut deliveries).await.settle(Settle::Ack);
     broker.start_empty().await;
-    // Who publishes looks first, as a relay does.
-    let look = async {
-        while bus.incarnation(FAMILY).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let looked = tokio::time::timeout(PATIENCE, look).await;
-    looked.expect("it is back");
+    is_back(&bus).await;
     send(&bus, &new).await;
     let delivery = next(&mut deliveries).await;
     assert_eq!(delivery.envelope.id, new.id);
@@ -188,14 +192,7 @@ async fn what_a_broker_drops_when_it_starts_comes_again_and_in_its_order() {
         // Nothing tells when the broker has written down what was settled: some 100 ms later.
         tokio::time::sleep(Duration::from_millis(250)).await;
         broker.start_again().await;
-        // Back for whoever publishes next.
-        let back = async {
-            while bus.incarnation(FAMILY).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, back).await;
-        waited.expect("it is back");
+        is_back(&bus).await;
     }
     let mut deliveries = bus.subscribe(behind).await.expect("subscribes");
     let mut came: Vec<EventId> = Vec::new();
